@@ -1,7 +1,7 @@
 """Checks who imports whom, from the sources alone: nothing of the package under test is executed.
 
-The arrows are those of docs/architecture.md. A module belongs to the layer with the longest name that begins its own,
-and a layer imports itself and what ``LAYERS`` lists for it, nothing else.
+The arrows are those of docs/architecture.md. A module belongs to the layer with the longest name that begins
+its own, and a layer imports itself and what ``LAYERS`` lists for it, nothing else.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ _SDK = (*_GRAPH, 'bourne.sdk')
 _ENGINE = (*_GRAPH, 'bourne.engine')
 _ALL = ('bourne',)
 
-#: What each layer may import besides itself. A name allows itself and what is below it and has no layer of its own;
-#: ``bourne`` allows everything.
+#: What each layer may import besides itself. A name allows itself and what is below it and has no layer of
+#: its own; ``bourne`` allows everything.
 LAYERS: Mapping[str, tuple[str, ...]] = {
     'bourne.errors': (),
     'bourne.sdk.model': _MODEL,
@@ -36,8 +36,8 @@ LAYERS: Mapping[str, tuple[str, ...]] = {
     'bourne': _ALL,
 }
 
-#: Packages that hold several layers. Whoever imports one of these layers executes the package's ``__init__`` first,
-#: so that one imports nothing of bourne.
+#: Packages that hold several layers. Whoever imports one of these layers executes the package's ``__init__``
+#: first, so that one imports nothing of bourne.
 EMPTY_PACKAGES = frozenset({'bourne.sdk', 'bourne.runners'})
 
 #: Modules that may import bourne inside a function: they resolve names on demand.
@@ -45,7 +45,8 @@ LAZY_MODULES = frozenset({'bourne.beam', 'bourne.cli'})
 
 #: Libraries that take long to import, or are extras: imported in the function that needs them.
 HEAVY = frozenset({
-    'argparse', 'dask', 'distributed', 'fsspec', 'multiprocess', 'numpy', 'pandas', 'pyarrow', 'rich', 'zstandard',
+    'argparse', 'dask', 'distributed', 'fsspec', 'multiprocess',
+    'numpy', 'pandas', 'pyarrow', 'rich', 'zstandard',
 })
 
 #: Layers that are imported only by those who want just that.
@@ -61,7 +62,8 @@ class Import:
 
     Attributes:
       module: who imports.
-      target: the module that is imported; for ``from a import b`` it is ``a.b`` where that is a module, else ``a``.
+      target: the module that is imported; for ``from a import b`` that is ``a.b`` if the package has such a
+        module, else ``a``.
       line: in the source of ``module``, from 1.
       function: the function around it, or None at module level.
       type_only: under ``if TYPE_CHECKING``.
@@ -99,7 +101,7 @@ def problems(tree: Tree) -> list[str]:
 
 
 def layer_of(module: str) -> str | None:
-    """The layer with the longest name that is ``module`` or a package around it; None for a module without one."""
+    """The layer with the longest name that is ``module`` or a package around it; None if there is none."""
     if module == 'bourne':
         return module
     candidates = [layer for layer in LAYERS if layer != 'bourne' and _within(module, layer)]
@@ -109,17 +111,18 @@ def layer_of(module: str) -> str | None:
 def _wrong_arrows(tree: Tree) -> Iterator[str]:
     for module, path in tree.paths.items():
         if layer_of(module) is None:
-            yield f'{path}: {module} is in no layer; add it to LAYERS in tests/layering.py and to docs/architecture.md'
+            yield f'{path}: {module} is in no layer; add it to {__name__}.LAYERS and docs/architecture.md'
     for found in tree.imports:
         source, target = layer_of(found.module), layer_of(found.target)
         if source is None or not _within(found.target, 'bourne'):
             continue
         if found.module in EMPTY_PACKAGES:
-            yield f'{tree.where(found)}: {found.module} holds several layers and must import nothing of bourne, ' \
-                  f'but imports {found.target}'
+            yield (f'{tree.where(found)}: {found.module} imports {found.target}; it holds several layers, '
+                   'so it must import nothing of bourne')
         elif target != source and target not in LAYERS[source] and LAYERS[source] != _ALL:
             allowed = ', '.join(dict.fromkeys((*LAYERS[source], source)))
-            yield f'{tree.where(found)}: {found.module} imports {found.target}; {source} may import only {allowed}'
+            yield (f'{tree.where(found)}: {found.module} imports {found.target}; '
+                   f'{source} may import only {allowed}')
 
 
 def _hidden_imports(tree: Tree) -> Iterator[str]:
@@ -127,8 +130,8 @@ def _hidden_imports(tree: Tree) -> Iterator[str]:
         if found.function is None or not _within(found.target, 'bourne') or found.module in LAZY_MODULES:
             continue
         if (found.module, found.function) != ('bourne', '__getattr__'):
-            yield f'{tree.where(found)}: {found.function}() imports {found.target}; import it at the top of the ' \
-                  'module, and if that makes a circle, move what both sides need'
+            yield (f'{tree.where(found)}: {found.function}() imports {found.target}; import it at the top of '
+                   'the module, and if that makes a circle, move what both sides need')
 
 
 def _heavy_imports(tree: Tree) -> Iterator[str]:
@@ -137,15 +140,15 @@ def _heavy_imports(tree: Tree) -> Iterator[str]:
         if library not in HEAVY or found.function is not None or found.type_only:
             continue
         if library not in HEAVY_ALLOWED.get(layer_of(found.module) or '', ()):
-            yield f'{tree.where(found)}: {found.module} imports {library} at module level; ' \
-                  'import it in the function that needs it'
+            yield (f'{tree.where(found)}: {found.module} imports {library} at module level; '
+                   'import it in the function that needs it')
 
 
 def _cycles(tree: Tree) -> Iterator[str]:
     """A message for each group of modules that need one another (Tarjan's strongly connected components).
 
-    Imports for annotations alone do not count. Neither does the parent package that an import executes: a package that
-    re-exports its own modules is no circle.
+    Imports for annotations alone do not count. Neither does the parent package that an import executes: a
+    package that re-exports its own modules is no circle.
     """
     edges: dict[str, set[str]] = {module: set() for module in tree.paths}
     for found in tree.imports:
