@@ -1,0 +1,1 @@
+"""From graph to plan: pure passes that make stages, joined by exchanges."""

@@ -1,0 +1,1 @@
+"""From stage to program: one generated Python function for all its transforms."""

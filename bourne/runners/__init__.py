@@ -1,0 +1,1 @@
+"""The runners: they differ in where a program runs and in nothing else."""

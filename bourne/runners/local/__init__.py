@@ -1,0 +1,1 @@
+"""The local runner: pipelines run in the calling process."""

@@ -1,0 +1,1 @@
+"""What a user writes: it describes a pipeline and never executes one."""

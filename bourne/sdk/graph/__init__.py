@@ -1,0 +1,1 @@
+"""The portable graph: what the user said, as plain data that goes to JSON and back."""

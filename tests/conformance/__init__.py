@@ -1,0 +1,1 @@
+"""Pipelines with their expected results, for every runner and mode."""
