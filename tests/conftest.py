@@ -42,6 +42,6 @@ def golden(request: pytest.FixtureRequest) -> Callable[[Path, str], None]:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(text, encoding='utf-8')
         assert path.exists(), f'there is no golden file {path.name}; pytest --update-golden writes it'
-        assert text == path.read_text(encoding='utf-8'), f'{path.name} differs; if rightly so: --update-golden'
+        assert text == path.read_text(encoding='utf-8'), f'{path.name} differs; if it should: --update-golden'
 
     return check
