@@ -43,7 +43,7 @@ docs: $(VENV)/.installed-docs  ## Build the documentation into docs/_build/html;
 
 clean:  ## Remove everything that the targets above made, .venv included
 	rm -rf $(VENV) build dist docs/_build .hypothesis .mypy_cache .pytest_cache .ruff_cache
-	find bourne tests examples benchmarks docs -name __pycache__ -type d -prune -exec rm -rf {} +
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # --- the environment ------------------------------------------------------------------------------------------------
 # The package is installed editable: its sources can change without a new installation, pyproject.toml cannot.
