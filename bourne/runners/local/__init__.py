@@ -1,1 +1,5 @@
-"""The local runner: pipelines run in the calling process."""
+"""The local runner."""
+
+from bourne.runners.local.runner import LocalResult, LocalRunner
+
+__all__ = ['LocalResult', 'LocalRunner']

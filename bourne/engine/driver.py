@@ -1,0 +1,164 @@
+"""The driver: performs the epoch coordinator's commands with an executor. It decides nothing.
+
+It keeps what tasks made (blocks by collection, prepared output by sink) until it is read or committed, and it is the
+one place where output is committed. When anything fails, everything that was prepared and not committed is removed.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import Any, Protocol
+
+from bourne.engine.bundle import Bundle
+from bourne.engine.epoch import Command, Commit, Committed, Epoch, Event, Finish, Release, RunStage, StageDone
+from bourne.engine.exchange import partition
+from bourne.engine.executor import Executor
+from bourne.engine.plan.stage import BY_KEY, SPREAD, Op, Plan, Stage
+from bourne.engine.task import Run, Task, TaskResult
+from bourne.sdk.graph.nodes import MAIN, Read, Write
+from bourne.sdk.model.metric import MetricsContainer, elements_name
+
+
+class Observer(Protocol):
+    """Is told how a run goes on. Any method may raise to end the run."""
+
+    def stage_started(self, stage: Stage, number: int, total: int) -> None:
+        """A stage begins, as the ``number``-th of ``total``."""
+
+    def advanced(self, elements: int, share: float | None) -> None:
+        """So many more elements went into the stage; of its splits, this share was read (``None``: not known)."""
+
+    def stage_done(self, stage: Stage) -> None:
+        """The stage is whole."""
+
+
+class Driver:
+    """Runs a plan to its end.
+
+    Args:
+      plan: the plan.
+      executor: where tasks run.
+      run: what the tasks have in common.
+      observer: is told of the progress.
+      metrics: gets the metrics of every task that counts.
+    """
+
+    def __init__(self, plan: Plan, executor: Executor, run: Run, observer: Observer,
+                 metrics: MetricsContainer) -> None:
+        self.plan = plan
+        self.executor = executor
+        self.run_info = run
+        self.observer = observer
+        self.metrics = metrics
+        self._blocks: dict[str, list[Bundle]] = {}
+        self._prepared: dict[str, list[tuple[int, Any]]] = {}
+        self._sinks: dict[str, Op] = {op.label: op for op in plan.ops if isinstance(op.payload, Write)}
+        self._started = 0
+
+    def run(self) -> None:
+        """Runs the whole plan.
+
+        Raises:
+          Exception: what made it fail; nothing that was not committed before is left.
+        """
+        for op in self._sinks.values():
+            op.payload.sink.check()  # type: ignore[union-attr]
+        try:
+            self.executor.open(self.plan, self.run_info)
+            epoch = Epoch(self.plan)
+            commands = deque(epoch.start())
+            while commands:
+                event = self._perform(commands.popleft())
+                if event is not None:
+                    commands.extend(epoch.handle(event))
+        except BaseException:
+            self._abort()
+            raise
+        finally:
+            self.executor.close()
+            for op in self._sinks.values():
+                op.payload.sink.cleanup(self.run_info.id)  # type: ignore[union-attr]
+
+    def _perform(self, command: Command) -> Event | None:
+        match command:
+            case RunStage(stage=stage):
+                self._run_stage(stage)
+                return StageDone(stage.name)
+            case Commit(labels=labels):
+                for label in labels:
+                    self._commit(label)
+                return Committed(labels)
+            case Release(collections=collections):
+                for name in collections:
+                    self._blocks.pop(name, None)
+            case Finish():
+                pass
+        return None
+
+    def _run_stage(self, stage: Stage) -> None:
+        self._started += 1
+        self.observer.stage_started(stage, self._started, len(self.plan.stages))
+        tasks = self._tasks(stage)
+        results: list[tuple[int, TaskResult]] = []
+        for task, result in self.executor.run(tasks, self.observer.advanced):
+            results.append((task.number, result))
+            for label, token in result.prepared.items():
+                self._prepared.setdefault(label, []).append((task.number, token))
+        for _, result in sorted(results, key=lambda item: item[0]):
+            self.metrics.merge(result.metrics)
+            for name, bundles in result.outputs.items():
+                self._blocks.setdefault(name, []).extend(bundles)
+        self.observer.stage_done(stage)
+
+    def _tasks(self, stage: Stage) -> list[Task]:
+        """Cuts a stage's work into tasks."""
+        sides = {name: self._blocks.get(name, []) for name in stage.side_inputs}
+        root = stage.ops[0].payload
+        if isinstance(root, Read):
+            parts: list[Any] = _deal(list(root.source.splits(self.executor.slots)), self.executor.slots)
+            return [Task(stage, number, len(parts), splits=tuple(splits), sides=sides)
+                    for number, splits in enumerate(parts)]
+        count = self._partitions(stage)
+        blocks: list[dict[str, list[Bundle]]] = [{} for _ in range(count)]
+        for name in stage.inputs:
+            for part, bundles in zip(blocks, self._exchange(name, stage.entry, count), strict=True):
+                part.setdefault(name, []).extend(bundles)
+        return [Task(stage, number, count, blocks=part, sides=sides) for number, part in enumerate(blocks)]
+
+    def _partitions(self, stage: Stage) -> int:
+        root = stage.ops[0].payload
+        if isinstance(root, Write) and root.sink.shards is not None:
+            return int(root.sink.shards)
+        return self.executor.slots
+
+    def _exchange(self, name: str, kind: str, count: int) -> list[list[Bundle]]:
+        """The blocks of a collection as each partition gets them."""
+        blocks = self._blocks.get(name, [])
+        if kind in (BY_KEY, SPREAD):
+            parts: list[list[Bundle]] = [[] for _ in range(count)]
+            for turn, bundle in enumerate(blocks):
+                for part, piece in zip(parts, partition(bundle, kind, count, turn), strict=True):
+                    if piece.values:
+                        part.append(piece)
+            return parts
+        return _deal(blocks, count, exactly=True)
+
+    def _commit(self, label: str) -> None:
+        op = self._sinks[label]
+        prepared = sorted(self._prepared.get(label, []), key=lambda item: item[0])
+        values = list(op.payload.sink.commit(self.run_info.id, prepared))  # type: ignore[union-attr]
+        self._prepared.pop(label, None)
+        if MAIN in op.outputs and values:
+            self._blocks.setdefault(op.outputs[MAIN], []).append(Bundle(values))
+            self.metrics.counter(label, elements_name()).update(len(values))
+
+    def _abort(self) -> None:
+        for label, prepared in self._prepared.items():
+            self._sinks[label].payload.sink.abort(  # type: ignore[union-attr]
+                self.run_info.id, [token for _, token in prepared])
+
+
+def _deal(items: list[Any], hands: int, exactly: bool = False) -> list[list[Any]]:
+    """Items spread over at most (or exactly) so many lists, in contiguous runs of about equal length."""
+    count = hands if exactly else max(1, min(hands, len(items)))
+    return [items[len(items) * number // count:len(items) * (number + 1) // count] for number in range(count)]

@@ -1,0 +1,34 @@
+"""The executor contract: where a stage's tasks run. Runners differ in this and in nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Protocol
+
+from bourne.engine.plan.stage import Plan
+from bourne.engine.task import Report, Run, Task, TaskResult
+
+
+class Executor(Protocol):
+    """Runs tasks. Used by one thread, between one ``open`` and one ``close``."""
+
+    @property
+    def slots(self) -> int:
+        """How many tasks run at the same time; the coordinator cuts work accordingly."""
+
+    def open(self, plan: Plan, run: Run) -> None:
+        """Gets ready to run tasks of a plan."""
+
+    def run(self, tasks: Sequence[Task], report: Report) -> Iterator[tuple[Task, TaskResult]]:
+        """Runs tasks of one stage, and yields each that has ended, in any order, exactly once.
+
+        Args:
+          tasks: the tasks; independent of each other, and such that running one again gives the same.
+          report: called with progress; may raise to end the run.
+
+        Raises:
+          Exception: what made a task fail; then no task goes on.
+        """
+
+    def close(self) -> None:
+        """Frees everything. May be called at any time, also after a failure."""

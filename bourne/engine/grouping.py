@@ -1,0 +1,196 @@
+"""Grouping in batch: everything that has a key and window comes together, and one pane is emitted for each.
+
+The formulas, with ``E(w)`` the end of window ``w`` and ``T`` the timestamps of the grouped elements:
+
+===================================  =======================================
+timestamp combiner                   timestamp of the emitted pair
+===================================  =======================================
+``OUTPUT_AT_EOW``                    ``E(w)``
+``OUTPUT_AT_EARLIEST``               ``min(T)``
+``OUTPUT_AT_LATEST``                 ``max(T)``
+``OUTPUT_AT_EARLIEST_TRANSFORMED``   ``min(windowfn.get_transformed_output_time(w, t) for t in T)``
+===================================  =======================================
+
+Merging windows are merged per key when all elements are there (Akidau et al., "The Dataflow Model", 4.2.2).
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+from bourne.engine.bundle import Bundle
+from bourne.engine.keyhash import check_keys
+from bourne.engine.windows import raw_windows
+from bourne.errors import ExecutionError
+from bourne.sdk.model.known import short
+from bourne.sdk.model.pane import ONLY_PANE
+from bourne.sdk.model.timestamp import Timestamp
+from bourne.sdk.model.trigger import Windowing
+from bourne.sdk.model.window import BoundedWindow, Sessions, TimestampCombiner, WindowFn
+
+Tables = dict[Any, dict[Any, list[Any]]]
+#: Windows with fewer keys than this share a bundle.
+FEW = 32
+
+
+def group(bundles: Iterable[Bundle], windowing: Windowing) -> Iterator[Bundle]:
+    """Groups pairs by key and window.
+
+    Args:
+      bundles: pairs.
+      windowing: their windowing.
+
+    Yields:
+      Bundles of ``(key, list of values)``.
+
+    Raises:
+      ExecutionError: if an element is not a pair, or its key cannot be hashed.
+      bourne.errors.KeyEncodingError: if a key has no deterministic encoding.
+    """
+    if windowing.windowfn.is_merging() or windowing.timestamp_combiner != TimestampCombiner.OUTPUT_AT_EOW:
+        yield from _group_timed(bundles, windowing)
+        return
+    tables: Tables = defaultdict(lambda: defaultdict(list))
+    for bundle in bundles:
+        try:
+            _insert(tables, bundle)
+        except (TypeError, ValueError) as error:
+            raise _explain(bundle, error) from error
+    yield from emit(tables, windowing)
+
+
+def _insert(tables: Tables, bundle: Bundle) -> None:
+    if type(bundle.windows) is list:
+        for (key, value), window in zip(bundle.values, bundle.windows, strict=True):
+            tables[window][key].append(value)
+    else:
+        table = tables[bundle.windows]
+        for key, value in bundle.values:
+            table[key].append(value)
+
+
+def _explain(bundle: Bundle, error: Exception) -> Exception:
+    """Which element made grouping fail, and why."""
+    for element in bundle.values:
+        try:
+            key, _ = element
+        except (TypeError, ValueError):
+            return ExecutionError(f'grouping needs (key, value) pairs, got {short(element)} '
+                                  f'({type(element).__name__})')
+        try:
+            hash(key)
+        except TypeError:
+            check_keys([key])
+            return ExecutionError(f'the key {short(key)} ({type(key).__name__}) cannot be hashed')
+    return error
+
+
+def emit(tables: dict[Any, dict[Any, Any]], windowing: Windowing) -> Iterator[Bundle]:
+    """Bundles of what stands in tables by window and key, with the end of the window as timestamp."""
+    end = raw_windows(windowing.windowfn).end
+    few = Bundle([], [], [], ONLY_PANE)
+    for window in list(tables):
+        table = tables.pop(window)
+        check_keys(table)
+        if len(table) >= FEW or not tables and not few.values:
+            yield Bundle(list(table.items()), end(window), window, ONLY_PANE)
+            continue
+        few.values += table.items()
+        few.timestamps += [end(window)] * len(table)  # type: ignore[operator]
+        few.windows += [window] * len(table)
+    if few.values:
+        yield few
+
+
+def _group_timed(bundles: Iterable[Bundle], windowing: Windowing) -> Iterator[Bundle]:
+    """The general way: every element's own timestamp and window are kept until its key is complete."""
+    keys: dict[Any, list[tuple[Any, int, Any]]] = defaultdict(list)
+    for bundle in bundles:
+        try:
+            for (key, value), time, window, _ in bundle.rows():
+                keys[key].append((window, time, value))
+        except (TypeError, ValueError) as error:
+            raise _explain(bundle, error) from error
+    check_keys(keys)
+    merge = merger(windowing.windowfn)
+    output_time = timestamper(windowing)
+    out = Bundle([], [], [], ONLY_PANE)
+    for key, elements in keys.items():
+        final = merge({window for window, _, _ in elements})
+        panes: dict[Any, tuple[list[Any], list[int]]] = {}
+        for window, time, value in elements:
+            values, times = panes.setdefault(final[window], ([], []))
+            values.append(value)
+            times.append(time)
+        for window, (values, times) in panes.items():
+            out.values.append((key, values))
+            out.windows.append(window)
+            out.timestamps.append(output_time(window, times))  # type: ignore[union-attr]
+    if out.values:
+        yield out
+
+
+def merger(windowfn: WindowFn) -> Callable[[set[Any]], dict[Any, Any]]:
+    """A function from the raw windows of a key to the raw window that each becomes."""
+    if not windowfn.is_merging():
+        return lambda windows: {window: window for window in windows}
+    if type(windowfn) is Sessions:
+        return _merge_sessions
+    raw = raw_windows(windowfn)
+
+    def merge(windows: set[Any]) -> dict[Any, Any]:
+        context = _Merging(windowfn, {raw.decode(window) for window in windows})
+        windowfn.merge(context)
+        return {window: raw.encode(context.result_of(raw.decode(window))) for window in windows}
+
+    return merge
+
+
+def _merge_sessions(windows: set[tuple[int, int]]) -> dict[Any, Any]:
+    """Overlapping sessions become one. Sorted, a session belongs to the run before it if it starts before its end."""
+    final: dict[Any, Any] = {}
+    run: list[tuple[int, int]] = []
+    end = 0
+    for window in sorted(windows):
+        if run and window[0] >= end:
+            final.update(dict.fromkeys(run, (run[0][0], end)))
+            run = []
+        end = max(end, window[1]) if run else window[1]
+        run.append(window)
+    final.update(dict.fromkeys(run, (run[0][0], end)))
+    return final
+
+
+class _Merging(WindowFn.MergeContext):
+    """Records which windows became which."""
+
+    def __init__(self, windowfn: WindowFn, windows: Iterable[BoundedWindow]) -> None:
+        super().__init__(windows)
+        self.windowfn = windowfn
+        self.merged: dict[BoundedWindow, BoundedWindow] = {}
+
+    def merge(self, to_be_merged: Iterable[BoundedWindow], merge_result: BoundedWindow) -> None:
+        for window in to_be_merged:
+            if window not in self.windows:
+                raise ExecutionError(f'{self.windowfn!r} merges {window!r}, which is not a window of the key')
+            self.merged[window] = merge_result
+
+    def result_of(self, window: BoundedWindow) -> BoundedWindow:
+        return self.merged.get(window, window)
+
+
+def timestamper(windowing: Windowing) -> Callable[[Any, list[int]], int]:
+    """A function from a raw window and the timestamps in it to the timestamp of the result."""
+    raw = raw_windows(windowing.windowfn)
+    match windowing.timestamp_combiner:
+        case TimestampCombiner.OUTPUT_AT_EARLIEST:
+            return lambda window, times: min(times)
+        case TimestampCombiner.OUTPUT_AT_LATEST:
+            return lambda window, times: max(times)
+        case TimestampCombiner.OUTPUT_AT_EARLIEST_TRANSFORMED:
+            transform = windowing.windowfn.get_transformed_output_time
+            return lambda window, times: min(
+                transform(raw.decode(window), Timestamp(micros=time)).micros for time in times)
+    return lambda window, times: raw.end(window)

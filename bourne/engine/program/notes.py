@@ -1,0 +1,64 @@
+"""A user's exception keeps its type and traceback, and gains a note that says where in the pipeline it came from."""
+
+from __future__ import annotations
+
+from types import CodeType, TracebackType
+
+from bourne.engine.plan.stage import Stage
+from bourne.engine.program.source import Origin
+from bourne.sdk.model.known import short
+
+_MARK = '__bourne_noted__'
+
+
+def annotate(error: BaseException, stage: Stage, lines: dict[CodeType, tuple[Origin | None, ...]],
+             during: tuple[int, str] | None = None) -> None:
+    """Adds the note, once.
+
+    Args:
+      error: the exception, caught where its traceback still leads through the generated function.
+      stage: the stage that ran.
+      lines: for the code of each generated function, what its lines do.
+      during: an operator's number and the method that was called, where no generated function did that.
+    """
+    if getattr(error, _MARK, False):
+        return
+    found = _find(error.__traceback__, lines)
+    if found is not None:
+        number, element = found
+        method = ''
+    elif during is not None:
+        number, method = during
+        element = ''
+    else:
+        return
+    op = stage.ops[number]
+    note = f'in {op.kind} {op.label!r}'
+    note += f', applied at {op.location}' if op.location else ''
+    note += f', in {method}' if method else ''
+    note += f'\n  stage: {stage.name}'
+    note += f'\n  element: {element}' if element else ''
+    error.add_note(note)
+    try:
+        setattr(error, _MARK, True)
+    except (AttributeError, TypeError):  # an exception class with slots
+        pass
+
+
+def _find(traceback: TracebackType | None, lines: dict[CodeType, tuple[Origin | None, ...]]) -> tuple[int, str] | None:
+    """The operator and the element at the first generated line of a traceback."""
+    while traceback is not None:
+        frame = traceback.tb_frame
+        origins = lines.get(frame.f_code)
+        if origins is not None and traceback.tb_lineno < len(origins):
+            origin = origins[traceback.tb_lineno]
+            return None if origin is None else (origin.op, _show(origin.element, frame.f_locals))
+        traceback = traceback.tb_next
+    return None
+
+
+def _show(expression: str, variables: dict[str, object]) -> str:
+    try:
+        return short(eval(expression, {}, variables))
+    except Exception:
+        return ''

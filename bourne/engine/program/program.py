@@ -1,0 +1,301 @@
+"""A stage's program: its operators, ready to take bundles.
+
+The life of a program::
+
+    program.open()                  # user functions are set up
+    program.process(bundle, name)   # once for every bundle of the collection that the stage reads
+    program.finish()                # tables are flushed; outputs are complete
+    program.close()                 # user functions are torn down
+
+Loops are generated when a bundle needs one: for the collection it is of, the form it is in, and what is known of
+the functions by then.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable
+from contextlib import ExitStack
+from types import CodeType
+from typing import Any
+
+from bourne.engine.bundle import Bundle, from_rows
+from bourne.engine.combining import folding
+from bourne.engine.grouping import emit
+from bourne.engine.plan.stage import Op, Plan, PreCombine, Stage
+from bourne.engine.program import lifecycle, runtime
+from bourne.engine.program.calls import Calls
+from bourne.engine.program.generate import Generator, Loop
+from bourne.engine.program.layout import Layout, Port
+from bourne.engine.program.notes import annotate
+from bourne.engine.program.source import Origin, compile_source, function_of
+from bourne.engine.windows import raw_windows
+from bourne.errors import ExecutionError
+from bourne.sdk.graph.nodes import MAIN, ParDo, WindowInto, Write
+from bourne.sdk.model.dofn import BundleFinalizer, DoFn
+from bourne.sdk.model.known import short
+from bourne.sdk.model.metric import MetricsContainer, current_container, elements_name, register_program
+from bourne.sdk.model.sink import Writer
+
+#: Looks a side input up: takes a raw window of the main input (``None`` if it does not matter).
+Views = dict[tuple[int, int], Callable[[Any], Any]]
+
+
+class Program:
+    """One instance of a stage, used by one thread.
+
+    Args:
+      plan: the plan.
+      stage: one of its stages, with user functions that nobody else uses.
+      views: for operator and side input number, how a side input is looked up.
+      writers: a writer for each of the stage's sinks, by the operator's label.
+    """
+
+    def __init__(self, plan: Plan, stage: Stage, views: Views | None = None,
+                 writers: dict[str, Writer[Any]] | None = None) -> None:
+        self.stage = stage
+        self.layout = Layout(plan, stage)
+        self.writers = writers or {}
+        self.outputs: dict[str, list[Bundle]] = {name: [] for name in self.layout.outs}
+        self.metrics = MetricsContainer(stage.ops[0].label)
+        self.finalizer = BundleFinalizer()
+        self._windowings = {name: item.windowing for name, item in plan.collections.items()}
+        self._calls = Calls(self.layout, {
+            number: [self._windowings[names[0]].windowfn for names in op.side_inputs]
+            for number, op in enumerate(stage.ops) if op.side_inputs})
+        self._strays: list[list[tuple[Any, int, Any, Any]]] = [[] for _ in stage.ops]
+        self._counts = [0] * len(self.layout.collections)
+        self._prone: frozenset[int] = frozenset()
+        self._loops: dict[tuple[str, int, frozenset[int]], tuple[Callable[..., list[Any]], tuple[Port, ...]]] = {}
+        self._origins: dict[CodeType, tuple[Origin | None, ...]] = {}
+        self._tables: dict[int, Any] = {}
+        self._views = views or {}
+        self._names: dict[str, Any] = {}
+        self._dofns = lifecycle.dofns_of(stage.ops)
+        self._stack = ExitStack()
+
+    def open(self) -> None:
+        """Sets the user's functions up."""
+        self._names = self._bind()
+        for number, op in enumerate(self.stage.ops):
+            self._step(number, 'setup', lambda op=op: lifecycle.set_up(op, self._names['contexts'], self._stack))
+
+    def close(self) -> None:
+        """Tears the user's functions down, all of them even if some fail; then raises the first failure."""
+        failures: list[Exception] = []
+        for number, op in enumerate(self.stage.ops):
+            try:
+                self._step(number, 'teardown', lambda op=op: lifecycle.tear_down(op))
+            except Exception as error:
+                failures.append(error)
+        self._stack.close()
+        if failures:
+            raise failures[0]
+
+    def process(self, bundle: Bundle, collection: str) -> None:
+        """Does everything that the stage does with a bundle."""
+        with current_container(self.metrics):
+            for number, dofn in self._dofns:
+                self._emit(number, self._step(number, 'start_bundle', lambda dofn=dofn: lifecycle.start(
+                    dofn, self._names['contexts'], self.finalizer)), 'start_bundle')
+            self._dispatch(bundle, collection)
+            for number, dofn in self._dofns:
+                self._emit(number, self._step(number, 'finish_bundle', lambda dofn=dofn: lifecycle.finish(
+                    dofn, self._names['contexts'], self.finalizer)), 'finish_bundle')
+
+    def process_root(self, bundle: Bundle) -> None:
+        """The same for a bundle of what the stage's root operator gave."""
+        root = self.stage.ops[0]
+        if isinstance(root.payload, Write):
+            self._write(root.label, bundle.values)
+        elif MAIN in root.outputs:
+            self.process(bundle, root.outputs[MAIN])
+
+    def finish(self) -> None:
+        """Puts what was combined into the outputs, and the built-in counts into the metrics."""
+        for number, tables in self._tables.items():
+            op = self.stage.ops[number]
+            if MAIN in op.outputs:
+                with current_container(self.metrics):
+                    self._step(number, 'compact', lambda op=op, tables=tables: self._flush(op, tables))
+        for op in self.stage.ops:
+            for tag, name in op.outputs.items():
+                self._report(op.label, tag, self.layout.number(name))
+
+    def _report(self, label: str, tag: str, number: int) -> None:
+        count, self._counts[number] = self._counts[number], 0
+        if count:
+            self.metrics.counter(label, elements_name(tag or None)).update(count)
+
+    def sources(self) -> list[str]:
+        """The source of the loops generated so far, or of the most common one if there is none yet."""
+        if not self._loops:
+            self._names = self._names or self._bind()
+            entry = self.stage.ops[0].outputs.get(MAIN) if self.layout.root else next(iter(self.stage.inputs), None)
+            if entry is not None and self.layout.is_read(entry):
+                return [self._generate(entry, 0).text]
+        return [''.join(self._generate(name, form).text) for name, form, prone in self._loops if prone == self._prone]
+
+    # Running loops.
+
+    def _dispatch(self, bundle: Bundle, collection: str) -> None:
+        """Takes a bundle of a collection to all that want it."""
+        if not bundle.values:
+            return
+        self._counts[self.layout.number(collection)] += len(bundle.values)
+        if collection in self.outputs:
+            self.outputs[collection].append(bundle)
+        if self.layout.is_read(collection):
+            self._run(bundle, collection)
+
+    def _run(self, bundle: Bundle, collection: str) -> None:
+        loop, ports = self._loop(collection, bundle.form)
+        try:
+            results = loop(bundle.values, bundle.timestamps, bundle.windows, bundle.panes)
+        except Exception as error:
+            annotate(error, self.stage, self._origins)
+            raise
+        for port, result in zip(ports, results, strict=True):
+            if port.kind == 'loop':
+                self._dispatch(result, port.name)
+            elif port.kind == 'sink':
+                self._write(port.name, result)
+            elif result.values:
+                self.outputs[port.name].append(result)
+                if not self.layout.is_read(port.name):
+                    self._counts[self.layout.number(port.name)] += len(result.values)
+        for number, strays in enumerate(self._strays):
+            if strays:
+                self._strays[number] = []
+                self._emit(number, strays, 'process')
+
+    def _loop(self, collection: str, form: int) -> tuple[Callable[..., list[Any]], tuple[Port, ...]]:
+        key = (collection, form, self._prone)
+        found = self._loops.get(key)
+        if found is None:
+            loop = self._generate(collection, form)
+            code = function_of(compile_source(loop.text))
+            self._origins[code] = loop.origins
+            register_program(code, self._line_to_step(loop.origins))
+            namespace = {**self._names, **self._calls.constants}
+            exec(compile_source(loop.text), namespace)
+            found = self._loops[key] = (namespace['stage'], loop.ports)
+        return found
+
+    def _generate(self, collection: str, form: int) -> Loop:
+        return Generator(self.layout, self._calls, form, self._prone).loop(collection)
+
+    def _line_to_step(self, origins: tuple[Origin | None, ...]) -> Callable[[int], str | None]:
+        labels = [op.label for op in self.stage.ops]
+
+        def step(line: int) -> str | None:
+            origin = origins[line] if line < len(origins) else None
+            return labels[origin.op] if origin is not None else None
+
+        return step
+
+    def _write(self, label: str, values: list[Any]) -> None:
+        if values:
+            self.writers[label].write(values)
+
+    def _emit(self, number: int, outputs: Iterable[Any] | None, method: str) -> None:
+        """Sends outputs that did not come out of a loop through the rest of the stage.
+
+        They are strays, as ``(output, time, window, pane)``, or what a method of a bundle's start or end returned.
+        """
+        if outputs is None:
+            return
+        op = self.stage.ops[number]
+        raw = raw_windows(self._windowings[op.inputs[0]].windowfn)
+        rows: dict[str, list[runtime.OutputRow]] = {}
+
+        def sort() -> None:
+            for item in outputs:
+                if method != 'process':
+                    item = lifecycle.as_row(item, self._windowings[op.inputs[0]].windowfn)
+                tag, found, timed = runtime.undress(*item, raw)
+                if timed and tag == MAIN:
+                    self._prone = self._prone | {number}
+                if tag != MAIN and tag not in op.outputs:
+                    self._undeclared(op, tag)
+                else:
+                    rows.setdefault(tag, []).extend(found)
+
+        self._step(number, method, sort)
+        for tag, found in rows.items():
+            if tag in op.outputs:
+                self._dispatch(from_rows(found), op.outputs[tag])
+
+    @staticmethod
+    def _undeclared(op: Op, tag: str) -> None:
+        payload = op.payload
+        if isinstance(payload, ParDo) and not payload.open_tags and tag not in payload.tags \
+                and not (payload.guard and payload.guard.tag == tag):
+            raise ExecutionError(f'an output is tagged {tag!r}, which was not declared; declared: '
+                                 f'{", ".join(map(repr, payload.tags))}. Add it to with_outputs(...)')
+
+    def _step(self, number: int, method: str, action: Callable[[], Any]) -> Any:
+        """Calls a user's method outside of a loop."""
+        self.metrics.default_step = self.stage.ops[number].label
+        try:
+            return action()
+        except Exception as error:
+            annotate(error, self.stage, self._origins, (number, method))
+            raise
+
+    def _flush(self, op: Op, tables: Any) -> None:
+        assert isinstance(op.payload, PreCombine)
+        name = op.outputs[MAIN]
+        compact = folding(op.payload.fn).compact
+        for bundle in emit(tables, self._windowings[name]):
+            if compact is not None:
+                bundle.values = [(key, compact(accumulator)) for key, accumulator in bundle.values]
+            self._dispatch(bundle, name)
+
+    # Names in generated source.
+
+    def _bind(self) -> dict[str, Any]:
+        names: dict[str, Any] = {**runtime.NAMES, 'counts': self._counts, 'kinds': [None] * len(self.stage.ops),
+                                 'strays': self._strays, 'stray': self._stray, 'contexts': {},
+                                 'finalizer': self.finalizer}
+        for name in self.layout.collections:
+            names[f'as_window{self.layout.number(name)}'] = raw_windows(self._windowings[name].windowfn).decode
+        for (number, index), view in self._views.items():
+            names[f'side{number}_{index}'] = view
+        for number, op in enumerate(self.stage.ops):
+            names.update(self._bind_op(number, op))
+        return names
+
+    def _bind_op(self, number: int, op: Op) -> dict[str, Any]:
+        match op.payload:
+            case ParDo():
+                return _bind_pardo(number, op.payload)
+            case WindowInto(windowfn=windowfn):
+                before = self._windowings[op.inputs[0]].windowfn
+                return {f'assign{number}': runtime.assigner(windowfn, before)}
+            case PreCombine(fn=fn):
+                fold = folding(fn)
+                tables = self._tables[number] = defaultdict(dict)
+                return {f'tables{number}': tables, f'fold{number}': fold.fold, f'add{number}': fold.add}
+        return {}
+
+    def _stray(self, number: int, output: Any, time: int, window: Any, pane: Any) -> None:
+        self._strays[number].append((output, time, window, pane))
+
+
+def _bind_pardo(number: int, payload: ParDo) -> dict[str, Any]:
+    names: dict[str, Any] = {
+        f'f{number}': payload.fn.process if isinstance(payload.fn, DoFn) else payload.fn,
+        f'counted{number}': runtime.Counted(), f'iterable{number}': runtime.check_iterable,
+        f'check_in{number}': payload.check_input, f'check_out{number}': payload.check_output}
+    if payload.guard is not None:
+        failed = runtime.failure(payload.guard)
+        names[f'caught{number}'] = payload.guard.exceptions
+        names[f'failed{number}'] = failed
+        names[f'guard{number}'] = runtime.guard(payload.style, payload.guard.partial, payload.guard.exceptions, failed)
+    return names
+
+
+def describe_program(plan: Plan, stage: Stage) -> str:
+    """The generated source of a stage, as it is for bundles without columns."""
+    return '\n'.join(Program(plan, stage).sources()) or f'# {short(stage.name)}: nothing is done in a loop\n'

@@ -1,0 +1,150 @@
+"""What generated source calls by name, apart from the user's own functions."""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Callable, Iterable, Iterator
+from types import GeneratorType
+from typing import Any
+
+from bourne.engine.bundle import Bundle
+from bourne.engine.windows import RawWindows, raw_windows
+from bourne.errors import ExecutionError
+from bourne.sdk.graph.nodes import MAIN, Guard
+from bourne.sdk.model.dofn import TaggedOutput
+from bourne.sdk.model.known import short
+from bourne.sdk.model.timestamp import Timestamp
+from bourne.sdk.model.window import GLOBAL_WINDOW, TimestampedValue, WindowedValue, WindowFn
+
+#: The types of outputs that say more than a value.
+SPECIAL = frozenset({TaggedOutput, TimestampedValue, WindowedValue})
+PLAIN_ITERABLES = frozenset({list, tuple, set, frozenset, range, GeneratorType})
+_SIZED = frozenset({tuple, set, frozenset, range})
+MISSING: Any = object()
+
+#: A value with its time, raw window and pane.
+OutputRow = tuple[Any, int, Any, Any]
+
+
+def as_timestamp(micros: int) -> Timestamp:
+    """The timestamp object for so many microseconds."""
+    made = Timestamp.__new__(Timestamp)
+    made.micros = micros
+    return made
+
+
+def to_micros(value: Any) -> int:
+    """Microseconds of what a ``WithTimestamps`` function returned."""
+    return Timestamp.of(value).micros
+
+
+def check_iterable(results: Any) -> Iterable[Any]:
+    """What a function that gives any number of outputs returned, ``None`` meaning none.
+
+    Raises:
+      TypeError: for a string, bytes or a dict, which are rarely meant to be taken apart, and for what cannot be
+        iterated over.
+    """
+    if results is None:
+        return ()
+    if isinstance(results, (str, bytes, bytearray, dict)):
+        raise TypeError(f'the function must return an iterable of outputs, and returned the {type(results).__name__} '
+                        f'{short(results)}. Return [output] for one output, or list(...) if its parts are meant')
+    if not isinstance(results, Iterable) and not hasattr(results, '__getitem__'):
+        raise TypeError(f'the function must return an iterable of outputs or None, and returned the '
+                        f'{type(results).__name__} {short(results)}. Use Map for one output, or return [output]')
+    return results  # type: ignore[return-value]
+
+
+class Counted:
+    """Counts outputs that come in something else than a list."""
+
+    def __init__(self) -> None:
+        self.count = 0
+
+    def __call__(self, results: Any) -> Iterable[Any]:
+        if type(results) in _SIZED:
+            self.count += len(results)
+            return results  # type: ignore[no-any-return]
+        return self._iterate(check_iterable(results))
+
+    def _iterate(self, results: Iterable[Any]) -> Iterator[Any]:
+        for one in results:
+            self.count += 1
+            yield one
+
+    def take(self) -> int:
+        """The count so far, which starts again from 0."""
+        count, self.count = self.count, 0
+        return count
+
+
+def guard(style: str, partial: bool, caught: Any, failed: Callable[[BaseException, Any], list[Any]]) -> Any:
+    """A function from what a guarded function returned, and the element, to a list of outputs."""
+
+    def keep_what_came(results: Any, element: Any) -> Iterator[Any]:
+        try:
+            yield from check_iterable(results)
+        except caught as error:
+            yield from failed(error, element)
+
+    match style:
+        case 'map':
+            return lambda result, element: [result]
+        case 'filter':
+            return lambda result, element: [element] if result else []
+    return keep_what_came if partial else lambda results, element: list(check_iterable(results))
+
+
+def failure(spec: Guard) -> Callable[[BaseException, Any], list[Any]]:
+    """A function from an exception and the element to the output that reports them."""
+
+    def failed(error: BaseException, element: Any) -> list[Any]:
+        if spec.callback is not None:
+            spec.callback(error, element)
+        report = (type(error), repr(error), traceback.format_exception(error))
+        return [TaggedOutput(spec.tag, (element, report))]
+
+    return failed
+
+
+def assigner(windowfn: WindowFn, before: WindowFn) -> Callable[[int, Any, Any], list[Any]]:
+    """A function from an element's time, value and raw window to its new raw windows."""
+    encode = raw_windows(windowfn).encode
+    decode = raw_windows(before).decode
+
+    def assign(time: int, element: Any, window: Any) -> list[Any]:
+        context = WindowFn.AssignContext(as_timestamp(time), element, decode(window))
+        return [encode(one) for one in windowfn.assign(context)]
+
+    return assign
+
+
+def undress(output: Any, time: int, window: Any, pane: Any, raw: RawWindows) -> tuple[str, list[OutputRow], bool]:
+    """Takes a tagged, timestamped or windowed output apart.
+
+    Returns:
+      Its tag, a row for each of its windows, and whether it brought its own time.
+    """
+    tag, timed = MAIN, False
+    if type(output) is TaggedOutput:
+        tag, output = output.tag, output.value
+    windows = list(window) if isinstance(window, (range, list)) else [window]
+    if type(output) is WindowedValue:
+        time, pane = output.timestamp.micros, output.pane_info
+        windows = [raw.encode(one) for one in output.windows]
+        output = output.value
+    elif type(output) is TimestampedValue:
+        time, output, timed = output.micros, output.value, True
+    if type(output) in SPECIAL:
+        raise ExecutionError(f'a {type(output).__name__} inside of another one: {short(output)}. A TaggedOutput may hold '
+                             f'a TimestampedValue or WindowedValue, and these hold plain values')
+    return tag, [(output, time, one, pane) for one in windows], timed
+
+
+#: The names that every generated function can use.
+NAMES: dict[str, Any] = {
+    'Bundle': Bundle, 'GLOBAL_WINDOW': GLOBAL_WINDOW, 'MISSING': MISSING, 'PLAIN_ITERABLES': PLAIN_ITERABLES,
+    'SPECIAL': SPECIAL, 'TaggedOutput': TaggedOutput, 'TimestampedValue': TimestampedValue,
+    'WindowedValue': WindowedValue, 'as_timestamp': as_timestamp, 'micros': to_micros,
+}

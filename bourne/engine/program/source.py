@@ -1,0 +1,77 @@
+"""Generated Python source: lines with the operator that each belongs to, compiled once per text."""
+
+from __future__ import annotations
+
+import linecache
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import lru_cache
+from types import CodeType
+
+import attrs
+
+
+@attrs.frozen
+class Origin:
+    """What a line of generated source does.
+
+    Attributes:
+      op: the operator's number in its stage.
+      element: an expression for the element at hand, over the function's local variables; ``''`` if there is none.
+    """
+
+    op: int
+    element: str
+
+
+class Source:
+    """Collects the lines of a function."""
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+        self.origins: list[Origin | None] = []
+        self.depth = 0
+        self.loops = 0
+
+    def add(self, line: str, origin: Origin | None = None) -> None:
+        """Appends a line at the present indentation."""
+        self.lines.append(f'{"    " * self.depth}{line}')
+        self.origins.append(origin)
+
+    @contextmanager
+    def block(self, line: str, origin: Origin | None = None) -> Iterator[None]:
+        """A line that ends in a colon, and what stands below it."""
+        self.add(line, origin)
+        start = len(self.lines)
+        loop = line.startswith(('for ', 'try'))
+        self.depth += 1
+        self.loops += loop
+        yield
+        if len(self.lines) == start:
+            self.add('pass')
+        self.loops -= loop
+        self.depth -= 1
+
+    def extend(self, other: Source) -> None:
+        """Appends the lines of another source, indented as they are."""
+        self.lines += other.lines
+        self.origins += other.origins
+
+    @property
+    def text(self) -> str:
+        """The whole source."""
+        return '\n'.join(self.lines) + '\n'
+
+
+@lru_cache(maxsize=512)
+def compile_source(text: str) -> CodeType:
+    """The module code of a source text. Tracebacks show its lines, since ``linecache`` knows them."""
+    name = f'<bourne stage {zlib.crc32(text.encode()):08x}>'
+    linecache.cache[name] = (len(text), None, text.splitlines(keepends=True), name)
+    return compile(text, name, 'exec')
+
+
+def function_of(module: CodeType) -> CodeType:
+    """The code of the function that a module's code defines."""
+    return next(item for item in module.co_consts if isinstance(item, CodeType))

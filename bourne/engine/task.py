@@ -1,0 +1,215 @@
+"""One task: a stage's program over a part of the stage's input. The same code on every executor."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
+from typing import Any
+
+import attrs
+
+from bourne.engine.bundle import Bundle
+from bourne.engine.combining import folding, of_all, of_nothing
+from bourne.engine.grouping import group
+from bourne.engine.keyhash import key_group, partition_of
+from bourne.engine.plan.stage import MergeCombine, Op, Plan, Stage
+from bourne.engine.program.program import Program, Views
+from bourne.engine.sideinputs import side_input
+from bourne.sdk.graph.nodes import Combine, GroupByKey, ParDo, Read
+from bourne.sdk.model.metric import MetricsContainer
+from bourne.sdk.model.pane import ONLY_PANE
+from bourne.sdk.model.sink import Writer, WriteTask
+from bourne.sdk.model.source import DEFAULT_RECORDS, Source
+from bourne.sdk.model.timestamp import GLOBAL_END_MICROS
+from bourne.sdk.model.window import GLOBAL_WINDOW
+
+
+@attrs.frozen
+class Run:
+    """What all tasks of a run have in common.
+
+    Attributes:
+      id: identifies the run.
+      bundle_size: the most elements of a bundle, or ``None`` to let the engine choose.
+    """
+
+    id: str
+    bundle_size: int | None = None
+
+
+@attrs.frozen
+class Task:
+    """A part of a stage's work.
+
+    Attributes:
+      stage: the stage.
+      number: the task's number in the stage: a partition, or a shard of what it writes.
+      partitions: how many tasks the stage has.
+      splits: the splits to read, for a stage that reads a source.
+      blocks: the bundles to take, by collection, for all others.
+      sides: the bundles of each collection that is a side input.
+      attempt: which try this is.
+    """
+
+    stage: Stage
+    number: int
+    partitions: int
+    splits: tuple[Any, ...] = ()
+    blocks: Mapping[str, list[Bundle]] = attrs.field(factory=dict)
+    sides: Mapping[str, list[Bundle]] = attrs.field(factory=dict)
+    attempt: str = '0'
+
+
+@attrs.frozen
+class TaskResult:
+    """What a task made; nothing of it counts before the coordinator says so.
+
+    Attributes:
+      outputs: bundles by collection.
+      prepared: for each sink that something was written to, the token of its writer.
+      metrics: the task's metrics.
+    """
+
+    outputs: Mapping[str, list[Bundle]]
+    prepared: Mapping[str, Any]
+    metrics: MetricsContainer
+
+
+#: Called after every bundle with the number of its elements and, while reading, the share of the splits read so far.
+#: May raise to end the task.
+Report = Callable[[int, float | None], None]
+
+
+def run_task(plan: Plan, run: Run, task: Task, report: Report) -> TaskResult:
+    """Runs a task from beginning to end. If it fails, what it wrote is removed.
+
+    Raises:
+      Exception: a user function's own, with a note that says where.
+    """
+    writers: dict[str, Writer[Any]] = {}
+    program = Program(plan, task.stage, _views(plan, task), writers)
+    try:
+        for op in task.stage.sinks:
+            shards = op.payload.sink.shards  # type: ignore[union-attr]
+            writers[op.label] = op.payload.sink.open(  # type: ignore[union-attr]
+                WriteTask(run.id, task.number, shards, task.attempt))
+        program.open()
+        _feed(plan, run, task, program, report)
+        program.finish()
+        prepared = {label: writer.prepare() for label, writer in writers.items()}
+    except BaseException:
+        for writer in writers.values():
+            with suppress(Exception):
+                writer.abort()
+        with suppress(Exception):
+            program.close()
+        raise
+    program.close()
+    for callback in program.finalizer.callbacks:
+        callback()
+    return TaskResult(program.outputs, {label: token for label, token in prepared.items() if token is not None},
+                      program.metrics)
+
+
+def _views(plan: Plan, task: Task) -> Views:
+    views: Views = {}
+    for number, op in enumerate(task.stage.ops):
+        if not isinstance(op.payload, ParDo):
+            continue
+        main = plan.collections[op.inputs[0]].windowing.windowfn if op.inputs else None
+        for index, (names, view) in enumerate(zip(op.side_inputs, op.payload.side_views, strict=True)):
+            bundles = [bundle for name in names for bundle in task.sides[name]]
+            side = plan.collections[names[0]].windowing.windowfn if names else main
+            views[number, index] = side_input(view, bundles, side, main, repr(', '.join(names)))  # type: ignore[arg-type]
+    return views
+
+
+def _feed(plan: Plan, run: Run, task: Task, program: Program, report: Report) -> None:
+    """Gives the program its input, a bundle at a time."""
+    root = program.layout.root
+    if root is None:
+        for name, bundles in task.blocks.items():
+            for bundle in _cut(bundles, run.bundle_size):
+                program.process(bundle, name)
+                report(len(bundle), None)
+        return
+    if isinstance(root.payload, Read):
+        _read(root.payload.source, run, task, program, report)
+        return
+    bundles = [bundle for name in task.blocks for bundle in task.blocks[name]]
+    program.metrics.default_step = root.label
+    for bundle in _cut(_rooted(plan, root, bundles, task), run.bundle_size):
+        program.process_root(bundle)
+        report(len(bundle), None)
+
+
+def _cut(bundles: Iterable[Bundle], size: int | None) -> Iterator[Bundle]:
+    for bundle in bundles:
+        yield from bundle.cut(size)
+
+
+def _read(source: Source[Any], run: Run, task: Task, program: Program, report: Report) -> None:
+    limit = run.bundle_size or DEFAULT_RECORDS
+    for number, split in enumerate(task.splits):
+        reader = source.open(split)
+        try:
+            while (records := reader.poll(limit)) is not None:
+                if records.values:
+                    program.process_root(Bundle(records.values, records.timestamps))
+                    report(len(records.values), None)
+        finally:
+            reader.close()
+        report(0, (number + 1) / len(task.splits))
+
+
+def _rooted(plan: Plan, root: Op, bundles: list[Bundle], task: Task) -> Iterator[Bundle]:
+    """What the operator at the head of a stage makes of its input."""
+    if not root.inputs:
+        windowing = None
+    else:
+        windowing = plan.collections[root.inputs[0]].windowing
+    match root.payload:
+        case GroupByKey() if windowing is not None:
+            return group(bundles, windowing)
+        case Combine(fn=fn, default=default) if windowing is not None:
+            return _or_default(_combine(group(bundles, windowing), fn), root, default, task)
+        case MergeCombine(fn=fn, default=default) if windowing is not None:
+            return _or_default(_merge(bundles, fn, windowing), root, default, task)
+        case Combine(default=True) | MergeCombine(default=True):
+            return _or_default(iter(()), root, True, task)
+    return iter(bundles)
+
+
+def _combine(grouped: Iterator[Bundle], fn: Any) -> Iterator[Bundle]:
+    for bundle in grouped:
+        bundle.values = [(key, of_all(fn, values)) for key, values in bundle.values]
+        yield bundle
+
+
+def _merge(bundles: list[Bundle], fn: Any, windowing: Any) -> Iterator[Bundle]:
+    """Merges the accumulators of each key, and extracts the results."""
+    fold = folding(fn)
+    if len(bundles) == 1:  # every key is there once: nothing to merge
+        merged: Iterable[Bundle] = bundles
+    else:
+        merged = group(bundles, windowing)
+    for bundle in merged:
+        values = bundle.values
+        if merged is not bundles:
+            values = [(key, fold.merge(parts)) for key, parts in values]
+        if fold.extract is not None:
+            extract = fold.extract
+            values = [(key, extract(accumulator)) for key, accumulator in values]
+        yield attrs.evolve(bundle, values=values, panes=ONLY_PANE)
+
+
+def _or_default(bundles: Iterator[Bundle], root: Op, default: bool, task: Task) -> Iterator[Bundle]:
+    """The bundles, or the combination of nothing if there are none and this task owns the key ``None``."""
+    empty = True
+    for bundle in bundles:
+        empty = False
+        yield bundle
+    if default and empty and task.number == partition_of(key_group(None), task.partitions):
+        yield Bundle([(None, of_nothing(root.payload.fn))], GLOBAL_END_MICROS, GLOBAL_WINDOW, ONLY_PANE)  # type: ignore[union-attr]
+
+

@@ -1,0 +1,86 @@
+"""The local runner: the engine with an executor on this machine."""
+
+from __future__ import annotations
+
+import uuid
+
+from bourne.engine.driver import Driver
+from bourne.engine.plan.compile import compile_plan
+from bourne.engine.supported import check_supported
+from bourne.engine.task import Run
+from bourne.runners.local.inline import InlineExecutor
+from bourne.runners.local.progress import Cancelled, Progress
+from bourne.sdk.graph.isolate import isolate
+from bourne.sdk.graph.nodes import Graph
+from bourne.sdk.metrics import MetricResults
+from bourne.sdk.model.metric import MetricsContainer
+from bourne.sdk.options import LocalOptions, PipelineOptions
+from bourne.sdk.runner import PipelineResult, PipelineRunner, PipelineState
+
+
+class LocalResult(PipelineResult):
+    """A run of the local runner.
+
+    Args:
+      metrics: where the run's metrics are collected.
+      progress: its observer.
+    """
+
+    def __init__(self, metrics: MetricsContainer, progress: Progress) -> None:
+        self._metrics = metrics
+        self._progress = progress
+        self._state = PipelineState.RUNNING
+
+    @property
+    def state(self) -> str:
+        return self._state
+
+    def finished(self, state: str) -> None:
+        """Sets the state that the run ended in."""
+        self._state = state
+
+    def wait_until_finish(self, duration: float | None = None) -> str:
+        return self._state
+
+    def cancel(self) -> str:
+        """Ends the run at its next bundle; for use from another thread, since a run blocks the one that started it."""
+        if not PipelineState.is_terminal(self._state):
+            self._progress.cancelled = True
+        return self._state
+
+    def metrics(self) -> MetricResults:
+        return MetricResults(self._metrics)
+
+    def __repr__(self) -> str:
+        return f'<LocalResult {self._state}>'
+
+
+class LocalRunner(PipelineRunner):
+    """Runs pipelines in the calling process.
+
+    ``run`` returns when a batch pipeline has ended; a failure is raised from it with its own type and traceback.
+    """
+
+    def run(self, graph: Graph, options: PipelineOptions) -> LocalResult:
+        """See :meth:`bourne.sdk.runner.PipelineRunner.run`."""
+        graph = isolate(graph)
+        check_supported(graph)
+        local = options.view_as(LocalOptions)
+        metrics = MetricsContainer()
+        progress = Progress()
+        result = LocalResult(metrics, progress)
+        run = Run(uuid.uuid4().hex[:12], local.bundle_size)
+        driver = Driver(compile_plan(graph), InlineExecutor(), run, progress, metrics)
+        try:
+            with progress:
+                driver.run()
+        except Cancelled:
+            result.finished(PipelineState.CANCELLED)
+            return result
+        except BaseException:
+            result.finished(PipelineState.FAILED)
+            raise
+        result.finished(PipelineState.DONE)
+        return result
+
+

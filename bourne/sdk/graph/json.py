@@ -1,0 +1,132 @@
+"""Graphs as JSON text, with a version."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from bourne.errors import GraphError
+from bourne.sdk.graph import codec
+from bourne.sdk.graph.nodes import KINDS, Collection, Composite, Graph, Transform
+from bourne.sdk.model.trigger import DEFAULT_WINDOWING, Windowing
+
+FORMAT = 'bourne-graph'
+VERSION = 1
+
+
+def to_json(graph: Graph, indent: int | None = None) -> str:
+    """The graph as JSON text.
+
+    Args:
+      graph: the graph.
+      indent: spaces of indentation, or ``None`` for one compact line.
+
+    Raises:
+      bourne.errors.PickleError: if a user function cannot be serialised; names transform and variable.
+    """
+    windowings: list[Windowing] = []
+    collections = {}
+    for collection in graph.collections.values():
+        if collection.windowing not in windowings:
+            windowings.append(collection.windowing)
+        entry: dict[str, Any] = {'type': collection.type, 'windowing': windowings.index(collection.windowing)}
+        if not collection.bounded:
+            entry['bounded'] = False
+        collections[collection.id] = entry
+    document = {
+        'format': FORMAT,
+        'version': VERSION,
+        'options': codec.encode(dict(graph.options), 'the pipeline options'),
+        'windowings': [codec.encode(windowing, 'a windowing strategy') for windowing in windowings],
+        'collections': collections,
+        'transforms': [_encode_transform(transform) for transform in graph.transforms],
+        'composites': [_encode_composite(composite) for composite in graph.composites],
+    }
+    return json.dumps(document, indent=indent)
+
+
+def _encode_transform(transform: Transform) -> dict[str, Any]:
+    what = transform.label + (f' ({transform.location})' if transform.location else '')
+    entry = {
+        'label': transform.label,
+        'kind': transform.kind,
+        'payload': codec.encode_fields(transform.payload, what),
+        'inputs': list(transform.inputs),
+        'side_inputs': list(transform.side_inputs),
+        'outputs': dict(transform.outputs),
+        'parent': transform.parent,
+        'location': transform.location,
+        'hints': codec.encode(dict(transform.hints), what),
+        'display': codec.encode(dict(transform.display), what),
+    }
+    return {key: value for key, value in entry.items() if value or key in ('label', 'kind')}
+
+
+def _encode_composite(composite: Composite) -> dict[str, Any]:
+    entry = {
+        'label': composite.label,
+        'parent': composite.parent,
+        'name': composite.name,
+        'inputs': list(composite.inputs),
+        'outputs': dict(composite.outputs),
+        'location': composite.location,
+        'display': codec.encode(dict(composite.display), composite.label),
+    }
+    return {key: value for key, value in entry.items() if value or key == 'label'}
+
+
+def from_json(text: str) -> Graph:
+    """The graph of :func:`to_json`'s text.
+
+    Raises:
+      GraphError: if the text is not such a graph, is of an unknown version, or holds a transform of an unknown kind.
+    """
+    try:
+        document = json.loads(text)
+    except ValueError as error:
+        raise GraphError(f'not a graph: the text is not JSON: {error}') from error
+    if not isinstance(document, dict) or document.get('format') != FORMAT:
+        raise GraphError(f'not a graph: the JSON has no "format": "{FORMAT}"')
+    if document.get('version') != VERSION:
+        raise GraphError(f'the graph has version {document.get("version")!r}, and this bourne reads version {VERSION}')
+    try:
+        return _decode(document)
+    except (KeyError, TypeError, AttributeError, IndexError) as error:
+        raise GraphError(f'the graph is not well formed: {type(error).__name__}: {error}') from error
+
+
+def _decode(document: dict[str, Any]) -> Graph:
+    windowings = [_shared_default(codec.decode(item)) for item in document['windowings']]
+    return Graph(
+        transforms=tuple(_decode_transform(entry) for entry in document['transforms']),
+        collections={
+            name: Collection(name, windowings[entry['windowing']], entry.get('bounded', True), entry['type'])
+            for name, entry in document['collections'].items()},
+        composites=tuple(
+            Composite(**{**entry, 'inputs': tuple(entry.get('inputs', ())),
+                         'display': codec.decode(entry.get('display', {}))})
+            for entry in document['composites']),
+        options=codec.decode(document['options']),
+        isolated=True,
+    )
+
+
+def _shared_default(windowing: Windowing) -> Windowing:
+    return DEFAULT_WINDOWING if windowing == DEFAULT_WINDOWING else windowing
+
+
+def _decode_transform(entry: dict[str, Any]) -> Transform:
+    kind = entry['kind']
+    if kind not in KINDS:
+        raise GraphError(f'{entry["label"]}: unknown kind of transform {kind!r}; known: {", ".join(sorted(KINDS))}')
+    return Transform(
+        label=entry['label'],
+        payload=codec.decode_fields(KINDS[kind], entry.get('payload', {})),
+        inputs=tuple(entry.get('inputs', ())),
+        side_inputs=tuple(entry.get('side_inputs', ())),
+        outputs=entry.get('outputs', {}),
+        parent=entry.get('parent', ''),
+        location=entry.get('location', ''),
+        hints=codec.decode(entry.get('hints', {})),
+        display=codec.decode(entry.get('display', {})),
+    )

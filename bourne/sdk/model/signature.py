@@ -1,0 +1,127 @@
+"""How a user's function is called: which parameter gets the element, an argument, or something of the engine's."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import attrs
+
+from bourne.errors import TransformError
+from bourne.sdk.model.dofn import DoFn, DoFnParam
+
+
+class _Element:
+    """Stands for the element itself in a :class:`Call`."""
+
+    def __repr__(self) -> str:
+        return 'element'
+
+
+ELEMENT = _Element()
+_POSITIONAL = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+
+
+@attrs.frozen
+class Call:
+    """The arguments of a call, in order. Each is ``ELEMENT``, a :class:`DoFnParam`, or a value as the user gave it.
+
+    Attributes:
+      positional: the positional arguments.
+      keyword: the keyword arguments.
+    """
+
+    positional: tuple[Any, ...]
+    keyword: Mapping[str, Any]
+
+    def params(self) -> list[DoFnParam]:
+        """What the function asks the engine for."""
+        return [item for item in (*self.positional, *self.keyword.values()) if isinstance(item, DoFnParam)]
+
+
+def parameters(fn: Callable[..., Any]) -> list[inspect.Parameter] | None:
+    """A callable's parameters, or ``None`` if it does not tell (some builtins)."""
+    try:
+        return list(inspect.signature(fn).parameters.values())
+    except (ValueError, TypeError):
+        return None
+
+
+def asks_for_nothing(fn: Callable[..., Any]) -> bool:
+    """True for a plain function without defaults, by far the most common case; saves the inspection."""
+    code = getattr(fn, '__code__', None)
+    return code is not None and not getattr(fn, '__defaults__', True) and not getattr(fn, '__kwdefaults__', True)
+
+
+def plan_call(fn: Callable[..., Any], args: Sequence[Any] = (), kwargs: Mapping[str, Any] | None = None,
+              star: bool = False, lead: bool = True) -> Call:
+    """How ``fn`` is called for an element.
+
+    The element comes first, the user's arguments fill the other parameters in order, and a parameter whose default
+    is a ``DoFn`` parameter gets what that stands for.
+
+    Args:
+      fn: a function, or a bound method such as ``dofn.process``.
+      args: the user's positional arguments.
+      kwargs: the user's keyword arguments.
+      star: the element's parts are passed as the first arguments, so only keywords can follow for the engine's.
+      lead: pass the element at all (not to ``start_bundle`` and its like).
+
+    Raises:
+      TransformError: if the arguments do not fit the parameters.
+    """
+    kwargs = dict(kwargs or {})
+    first: tuple[Any, ...] = (ELEMENT,) if lead else ()
+    found = None if asks_for_nothing(fn) and not args else parameters(fn)
+    if found is None:
+        return Call((*first, *args), kwargs)
+    if star:
+        own = {item.name: item.default for item in found if isinstance(item.default, DoFnParam)}
+        return Call((*first, *args), {**own, **kwargs})
+    return _bind(fn, found, [*first, *args], kwargs)
+
+
+def _bind(fn: Callable[..., Any], found: list[inspect.Parameter], waiting: list[Any],
+          kwargs: dict[str, Any]) -> Call:
+    positional: list[Any] = []
+    keyword: dict[str, Any] = {}
+    gap = False
+    explicit = any(item.default == DoFn.ElementParam for item in found if isinstance(item.default, DoFnParam))
+    if explicit and waiting and waiting[0] is ELEMENT:
+        waiting = waiting[1:]
+    for item in found:
+        value = _value_for(item, waiting, kwargs)
+        if value is inspect.Parameter.empty:
+            gap = True
+        elif item.kind in _POSITIONAL and not gap:
+            positional.append(value)
+        else:
+            keyword[item.name] = value
+    variadic = any(item.kind is inspect.Parameter.VAR_POSITIONAL for item in found)
+    if waiting and not variadic:
+        raise TransformError(f'{_describe(fn)} takes {len(positional)} argument(s), and is given '
+                             f'{len(positional) + len(waiting)}: the element and what was passed besides')
+    positional.extend(waiting)
+    if kwargs and not any(item.kind is inspect.Parameter.VAR_KEYWORD for item in found):
+        raise TransformError(f'{_describe(fn)} has no parameter named {sorted(kwargs)[0]!r}')
+    return Call(tuple(positional), {**keyword, **kwargs})
+
+
+def _value_for(item: inspect.Parameter, waiting: list[Any], kwargs: dict[str, Any]) -> Any:
+    """What a parameter gets: takes it from ``waiting`` or ``kwargs``; empty if its own default shall do."""
+    if item.kind in (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD):
+        return inspect.Parameter.empty
+    if item.name in kwargs and item.kind is not inspect.Parameter.POSITIONAL_ONLY:
+        return kwargs.pop(item.name)
+    if isinstance(item.default, DoFnParam):
+        return ELEMENT if item.default == DoFn.ElementParam else item.default
+    if waiting and item.kind in _POSITIONAL:
+        return waiting.pop(0)
+    return inspect.Parameter.empty
+
+
+def _describe(fn: Callable[..., Any]) -> str:
+    code = getattr(fn, '__code__', None)
+    place = f' ({code.co_filename}:{code.co_firstlineno})' if code else ''
+    return f'{getattr(fn, "__qualname__", fn)!s}{place}'

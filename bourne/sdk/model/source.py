@@ -1,0 +1,159 @@
+"""The contract of everything that can be read: files, tables, logs, generators; bounded and unbounded alike.
+
+A *source* is a description. It names its *splits* (a byte range of a file, a partition of a log), and each split
+is read by one *reader* in bounded *polls*. Between two polls a reader stands still and can say where it is
+(``position``), how far event time has come (``watermark``) and what is left (``backlog``). A new reader opened at a
+position goes on exactly where the old one stood: that is what checkpoints and retries rest on.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from typing import Any, Generic, TypeVar
+
+import attrs
+
+from bourne.sdk.model.timestamp import MAX_MICROS, MIN_MICROS
+
+T = TypeVar('T')
+
+#: The most that one poll returns unless the caller says otherwise: elements, and about as many bytes.
+DEFAULT_RECORDS = 16_384
+DEFAULT_BYTES = 4 << 20
+
+
+@attrs.define(slots=True)
+class Records(Generic[T]):
+    """What one poll returned: elements, and their event times if the source knows them.
+
+    Attributes:
+      values: the elements, in the order in which they were read.
+      timestamps: microseconds since the epoch: one for each element, or one int for all of them. The default
+        says "not known", which is the minimum of event time.
+    """
+
+    values: list[T]
+    timestamps: list[int] | int = MIN_MICROS
+
+
+@attrs.frozen(slots=True)
+class Backlog:
+    """What a reader has still to read, as far as it can tell. ``None`` is "not known".
+
+    Attributes:
+      elements: a number of elements.
+      size: a number of bytes.
+    """
+
+    elements: int | None = None
+    size: int | None = None
+
+
+class Reader(ABC, Generic[T]):
+    """Reads one split, in bounded polls. Used by one thread; never pickled."""
+
+    @abstractmethod
+    def poll(self, max_records: int = DEFAULT_RECORDS, max_bytes: int = DEFAULT_BYTES) -> Records[T] | None:
+        """The next elements, at once.
+
+        Args:
+          max_records: at most so many elements are returned.
+          max_bytes: a hint: about so many bytes of input are taken in one poll, at least one element's.
+
+        Returns:
+          The elements (perhaps none, if there are none *now*), or ``None`` once the split has ended for good.
+
+        Raises:
+          bourne.errors.SourceError: if the data cannot be read; it names the split and the line or offset.
+        """
+
+    @property
+    @abstractmethod
+    def position(self) -> Any:
+        """Where the reader stands: small, picklable data that :meth:`Source.open` takes to go on after
+        the last element returned."""
+
+    @property
+    def watermark(self) -> int:
+        """Microseconds: no element still to come from this split is expected with a smaller timestamp.
+
+        Never goes back. A bounded split without event time stays at the minimum until it has ended, which
+        the engine treats as the maximum.
+        """
+        return MIN_MICROS
+
+    @property
+    def backlog(self) -> Backlog:
+        """What is left in this split."""
+        return Backlog()
+
+    def wait(self, seconds: float) -> bool:
+        """Blocks until a poll may return something, at most so many seconds; True if it may.
+
+        The engine calls it only when every source is empty. The default cannot wait and answers at once.
+        """
+        return True
+
+    def close(self) -> None:  # noqa: B027 - a reader with nothing to close is common
+        """Frees files and connections. May be called twice."""
+
+
+class Source(ABC, Generic[T]):
+    """Describes what is read. Instances are small, immutable and picklable; most are ``@portable``."""
+
+    @property
+    def bounded(self) -> bool:
+        """False if the data has no end."""
+        return True
+
+    @abstractmethod
+    def splits(self, desired: int = 1) -> Sequence[Any]:
+        """The parts that can be read independently, each small picklable data, together the whole.
+
+        Called once for a run, in the coordinating process.
+
+        Args:
+          desired: about how many would suit the workers. More, fewer or larger ones are fine; a bounded source
+            should cut what is large so that none is a hundred times the size of the others.
+        """
+
+    @abstractmethod
+    def open(self, split: Any, position: Any = None) -> Reader[T]:
+        """A reader for one split, from its start or from a position that an earlier reader told.
+
+        A retried task opens the same split again: what is read must be the same.
+        """
+
+    def size(self, split: Any) -> int | None:
+        """About how many bytes the split holds, if that is cheap to know. Serves progress and scheduling."""
+        return None
+
+
+class BoundedReader(Reader[T]):
+    """A reader over a list that is already in memory; the base of small sources and of tests."""
+
+    def __init__(self, values: Sequence[T], timestamps: Sequence[int] | None = None, start: int = 0) -> None:
+        self._values = values
+        self._timestamps = timestamps
+        self._next = start
+
+    def poll(self, max_records: int = DEFAULT_RECORDS, max_bytes: int = DEFAULT_BYTES) -> Records[T] | None:
+        start = self._next
+        if start >= len(self._values):
+            return None
+        stop = self._next = min(start + max_records, len(self._values))
+        values = list(self._values[start:stop])
+        return Records(values) if self._timestamps is None else Records(values, list(self._timestamps[start:stop]))
+
+    @property
+    def position(self) -> int:
+        return self._next
+
+    @property
+    def watermark(self) -> int:
+        return MAX_MICROS if self._next >= len(self._values) else MIN_MICROS
+
+    @property
+    def backlog(self) -> Backlog:
+        return Backlog(elements=len(self._values) - self._next)

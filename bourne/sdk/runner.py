@@ -1,0 +1,97 @@
+"""What a runner is to the SDK, how it is found by name, and what a run gives back."""
+
+from __future__ import annotations
+
+import importlib
+from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING, Any
+
+from bourne.errors import OptionsError
+from bourne.sdk.graph.nodes import Graph
+from bourne.sdk.metrics import MetricResults
+
+if TYPE_CHECKING:
+    from bourne.sdk.options import PipelineOptions
+
+#: The runners that come with bourne. Others register an entry point in the group ``bourne.runners``.
+BUILTIN = {'local': 'bourne.runners.local:LocalRunner'}
+ENTRY_POINTS = 'bourne.runners'
+
+
+class PipelineState:
+    """The states of a run."""
+
+    UNKNOWN = 'UNKNOWN'
+    STARTING = 'STARTING'
+    RUNNING = 'RUNNING'
+    DONE = 'DONE'
+    FAILED = 'FAILED'
+    CANCELLED = 'CANCELLED'
+
+    @classmethod
+    def is_terminal(cls, state: str) -> bool:
+        """True if a run in that state never leaves it."""
+        return state in (cls.DONE, cls.FAILED, cls.CANCELLED)
+
+
+class PipelineResult(ABC):
+    """A run: its state, and its metrics."""
+
+    @property
+    @abstractmethod
+    def state(self) -> str:
+        """One of :class:`PipelineState`."""
+
+    @abstractmethod
+    def wait_until_finish(self, duration: float | None = None) -> str:
+        """Blocks until the run has ended, at most ``duration`` milliseconds.
+
+        Returns:
+          The state.
+
+        Raises:
+          Exception: what made the run fail, with its own type and traceback.
+        """
+
+    @abstractmethod
+    def cancel(self) -> str:
+        """Ends the run as soon as possible; what it has not committed is not written. Returns the state."""
+
+    @abstractmethod
+    def metrics(self) -> MetricResults:
+        """The run's metrics; final once it has ended."""
+
+
+class PipelineRunner(ABC):
+    """Runs graphs. A third party registers its own as an entry point in the group ``bourne.runners``."""
+
+    @abstractmethod
+    def run(self, graph: Graph, options: PipelineOptions) -> PipelineResult:
+        """Starts to run a graph.
+
+        Raises:
+          bourne.errors.UnsupportedError: before anything runs, naming all that this runner cannot do.
+        """
+
+
+def find_runner(name: str) -> PipelineRunner:
+    """The runner of that name.
+
+    Raises:
+      OptionsError: if none is installed; lists those that are.
+    """
+    target = BUILTIN.get(name)
+    if target is not None:
+        module, _, attribute = target.partition(':')
+        made = getattr(importlib.import_module(module), attribute)()
+        assert isinstance(made, PipelineRunner)
+        return made
+    from importlib.metadata import entry_points
+
+    found = {entry.name: entry for entry in entry_points(group=ENTRY_POINTS)}
+    if name not in found:
+        raise OptionsError(f'there is no runner {name!r}; installed: {", ".join(sorted({*found, *BUILTIN}))}')
+    runner: Any = found[name].load()()
+    if not isinstance(runner, PipelineRunner):
+        raise OptionsError(f'the entry point {found[name].value} for the runner {name!r} is not a PipelineRunner')
+    return runner

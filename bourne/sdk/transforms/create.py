@@ -1,0 +1,85 @@
+"""``Create`` and ``Impulse``: collections from values that the program has at hand."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from bourne.errors import TransformError
+from bourne.sdk import typehints
+from bourne.sdk.model.portable import portable
+from bourne.sdk.model.source import BoundedReader, Source
+from bourne.sdk.model.window import TimestampedValue
+from bourne.sdk.pcollection import PCollection
+from bourne.sdk.ptransform import PTransform
+from bourne.sdk.transforms.read import read
+
+#: A split of a created collection holds at least so many elements.
+SPLIT_ELEMENTS = 1024
+
+
+@portable
+class CreateSource(Source[Any]):
+    """Holds its elements.
+
+    Attributes:
+      values: the elements.
+      timestamps: their times in microseconds, if they have any.
+    """
+
+    values: Sequence[Any]
+    timestamps: Sequence[int] | None = None
+
+    def splits(self, desired: int = 1) -> list[tuple[int, int]]:
+        count = len(self.values)
+        step = max(SPLIT_ELEMENTS, -(-count // max(desired, 1)))
+        return [(start, min(start + step, count)) for start in range(0, count, step)]
+
+    def open(self, split: tuple[int, int], position: int | None = None) -> BoundedReader[Any]:
+        start, stop = split
+        times = self.timestamps[start:stop] if self.timestamps is not None else None
+        return BoundedReader(self.values[start:stop], times, position or 0)
+
+
+class Create(PTransform):
+    """A collection of given values.
+
+    Args:
+      values: an iterable of elements; of a dict, its items. A ``TimestampedValue`` gives its element a time.
+      reshuffle: Beam's option; bourne splits what is large by itself, so it has no effect on results.
+    """
+
+    def __init__(self, values: Iterable[Any], reshuffle: bool = True) -> None:
+        super().__init__()
+        if isinstance(values, (str, bytes)):
+            raise TransformError(f'Create takes an iterable of elements, got the {type(values).__name__} {values!r}; '
+                                 f'write Create([{values!r}]) for one element')
+        if not isinstance(values, Iterable) or isinstance(values, PCollection):
+            raise TransformError(f'Create takes an iterable of elements, got {values!r}')
+        self.values = tuple(values.items() if isinstance(values, Mapping) else values)
+
+    def default_label(self) -> str:
+        return 'Create'
+
+    def source(self) -> CreateSource:
+        """The elements, those with a time taken apart."""
+        if not any(type(value) is TimestampedValue for value in self.values):
+            return CreateSource(self.values)
+        timed = [value if type(value) is TimestampedValue else None for value in self.values]
+        if any(item is None for item in timed):
+            odd = next(value for value in self.values if type(value) is not TimestampedValue)
+            raise TransformError(f'{self.full_label()}: either all elements are TimestampedValue or none; '
+                                 f'got {odd!r} among others that are')
+        items = [item for item in timed if item is not None]
+        return CreateSource(tuple(item.value for item in items), tuple(item.micros for item in items))
+
+    def expand(self, pbegin: Any) -> PCollection[Any]:
+        source = self.source()
+        return read(self, pbegin, source, typehints.infer_all(source.values))
+
+
+class Impulse(PTransform):
+    """A collection of one element, the empty bytes."""
+
+    def expand(self, pbegin: Any) -> PCollection[bytes]:
+        return read(self, pbegin, CreateSource((b'',)), bytes)

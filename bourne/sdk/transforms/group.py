@@ -1,0 +1,123 @@
+"""``GroupByKey``, ``CoGroupByKey`` and ``Reshuffle``: what moves elements to where their key is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from bourne.errors import TransformError
+from bourne.sdk import typehints
+from bourne.sdk.graph import nodes
+from bourne.sdk.graph.nodes import MAIN
+from bourne.sdk.model.known import Known
+from bourne.sdk.model.portable import portable
+from bourne.sdk.model.trigger import DefaultTrigger
+from bourne.sdk.model.window import GlobalWindows
+from bourne.sdk.pcollection import PCollection
+from bourne.sdk.ptransform import PTransform, one_input
+from bourne.sdk.transforms.flatten import Flatten
+from bourne.sdk.transforms.pardo import Map
+from bourne.sdk.transforms.window import regrouped
+
+
+class GroupByKey(PTransform):
+    """From pairs ``(key, value)`` to pairs of a key and an iterable of all its values, per window.
+
+    Keys are equal if ``==`` says so. They need a deterministic encoding: see ``docs/keys.md``. The values come in no
+    particular order.
+    """
+
+    def expand(self, pcoll: Any) -> PCollection[Any]:
+        source = one_input(self, pcoll)
+        check_groupable(self, source)
+        key, value = typehints.key_value_types(source.element_type, self.full_label())
+        return source.pipeline.add(nodes.GroupByKey(), [source], windowing=regrouped(source.windowing),
+                                   element_type=typehints.KV[key, typehints.Iterable[value]])[MAIN]
+
+
+def check_groupable(transform: PTransform, source: PCollection[Any]) -> None:
+    """Refuses to group what would never be emitted.
+
+    Raises:
+      TransformError: for an unbounded collection in the global window with the default trigger.
+    """
+    windowing = source.windowing
+    endless = isinstance(windowing.windowfn, GlobalWindows) and isinstance(windowing.trigger, DefaultTrigger)
+    if endless and not source.is_bounded:
+        raise TransformError(f'{transform.full_label()}: {source!r} is unbounded and in the global window, which never '
+                             f'ends: nothing would ever be emitted. Apply WindowInto with windows or a trigger before')
+
+
+class Reshuffle(PTransform):
+    """The same elements, with their times and windows, spread evenly over the workers.
+
+    It ends fusion: what follows runs on other workers than what comes before. Use it after a step that makes many
+    elements of few.
+
+    Args:
+      num_buckets: Beam's option; bourne spreads over as many workers as there are.
+    """
+
+    def __init__(self, num_buckets: int | None = None) -> None:
+        super().__init__()
+        if num_buckets is not None and (not isinstance(num_buckets, int) or num_buckets < 1):
+            raise TransformError(f'Reshuffle: num_buckets must be a positive integer, got {num_buckets!r}')
+        self.num_buckets = num_buckets
+
+    def expand(self, pcoll: Any) -> PCollection[Any]:
+        source = one_input(self, pcoll)
+        return source.pipeline.add(nodes.Reshuffle(), [source], element_type=source.element_type)[MAIN]
+
+
+@portable
+class _Untag:
+    """Sorts the tagged values of a key into a list for each input."""
+
+    tags: tuple[Any, ...]
+    as_dict: bool
+
+    def __call__(self, element: tuple[Any, Any]) -> Any:
+        key, values = element
+        lists: list[list[Any]] = [[] for _ in self.tags]
+        appends = [one.append for one in lists]
+        for number, value in values:
+            appends[number](value)
+        return key, dict(zip(self.tags, lists, strict=True)) if self.as_dict else tuple(lists)
+
+
+class CoGroupByKey(PTransform):
+    """Joins collections of pairs by key.
+
+    Applied to a dict of collections it gives ``(key, {tag: [values]})``, and to a tuple or list
+    ``(key, ([values], [values], ...))``. A key that a collection does not have gets an empty list there.
+
+    Args:
+      pipeline: the pipeline, needed where there may be no collection at all.
+    """
+
+    def __init__(self, *, pipeline: Any = None) -> None:
+        super().__init__()
+        self.pipeline = pipeline
+
+    def expand(self, pcolls: Any) -> PCollection[Any]:
+        as_dict = isinstance(pcolls, Mapping)
+        if isinstance(pcolls, PCollection) or not isinstance(pcolls, (Mapping, tuple, list)):
+            raise TransformError(f'{self.full_label()} takes a dict, tuple or list of PCollections, but was applied to '
+                                 f'{pcolls!r}')
+        named = list(pcolls.items()) if as_dict else list(enumerate(pcolls))
+        tagged = []
+        keys = []
+        for number, (name, pcoll) in enumerate(named):
+            source = one_input(self, pcoll)
+            key, value = typehints.key_value_types(source.element_type, self.full_label())
+            keys.append(key)
+            tagged.append(source | f'Tag[{name}]' >> Map(Known('tag', number))
+                          .with_output_types(typehints.KV[key, typehints.Tuple[int, value]]))
+        lists = typehints.List[Any]
+        joined = typehints.Dict[Any, lists] if as_dict else typehints.Tuple[(lists,) * len(named)]
+        key = keys[0] if keys and all(one == keys[0] for one in keys) else Any
+        made = (tuple(tagged) | Flatten(pipeline=self.pipeline) | GroupByKey()
+                | 'Untag' >> Map(_Untag(tuple(name for name, _ in named), as_dict))
+                .with_output_types(typehints.KV[key, joined]))
+        assert isinstance(made, PCollection)
+        return made

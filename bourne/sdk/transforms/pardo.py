@@ -1,0 +1,209 @@
+"""``ParDo`` and its short forms ``Map``, ``FlatMap``, ``Filter``: a function for every element."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, ClassVar
+
+from bourne.errors import TransformError
+from bourne.sdk import typehints
+from bourne.sdk.graph import nodes
+from bourne.sdk.graph.nodes import MAIN, SideArg
+from bourne.sdk.model.dofn import DoFn
+from bourne.sdk.model.signature import plan_call
+from bourne.sdk.options import TypeOptions
+from bourne.sdk.pcollection import DoOutputsTuple, PCollection
+from bourne.sdk.ptransform import PTransform, label_from_callable, one_input
+from bourne.sdk.transforms.sideinput import AsSideInput
+
+
+class ParDo(PTransform):
+    """Calls a ``DoFn`` for every element.
+
+    Args:
+      fn: a ``DoFn``, or a callable that returns an iterable of outputs.
+      args: further arguments of ``process``. A side input (``AsIter(pcoll)``, ...) is passed as what it stands for.
+      kwargs: further keyword arguments, likewise.
+    """
+
+    style: ClassVar[str] = 'dofn'
+    star: ClassVar[bool] = False
+
+    def __init__(self, fn: Any, *args: Any, **kwargs: Any) -> None:
+        super().__init__()
+        label = kwargs.pop('label', None)
+        if label is not None:
+            self.label = label
+        self._check_fn(fn)
+        self.fn = fn
+        self.args = args
+        self.kwargs = kwargs
+        self._tags: tuple[str, ...] = ()
+        self._main: str | None = None
+        self._multiple = False
+        for item in (*args, *kwargs.values()):
+            if isinstance(item, PCollection):
+                raise TransformError(f'{self.default_label()}: the argument {item!r} is a PCollection; say how it is '
+                                     f'to be looked at: AsIter(pcoll), AsList(pcoll), AsSingleton(pcoll), AsDict(pcoll)')
+
+    def _check_fn(self, fn: Any) -> None:
+        name = type(self).__name__
+        if isinstance(fn, type) and issubclass(fn, DoFn):
+            raise TransformError(f'{name} takes a DoFn instance, got the class {fn.__name__}: write {fn.__name__}()')
+        if isinstance(fn, DoFn) and self.style != 'dofn':
+            raise TransformError(f'{name} takes a function, got the DoFn {fn!r}; use ParDo')
+        if not callable(fn) and not isinstance(fn, DoFn):
+            raise TransformError(f'{name} takes a function{" or DoFn" * (self.style == "dofn")}, got {fn!r}')
+
+    @property
+    def effective_style(self) -> str:
+        """``dofn``, or how a plain callable given to ``ParDo`` is called."""
+        return 'flat_map' if self.style == 'dofn' and not isinstance(self.fn, DoFn) else self.style
+
+    def default_label(self) -> str:
+        return f'{type(self).__name__}({label_from_callable(self.fn)})'
+
+    def with_outputs(self, *tags: str, main: str | None = None, allow_unknown_tags: bool | None = None) -> ParDo:
+        """The same transform with several outputs.
+
+        Args:
+          tags: the tags that the function gives to its additional outputs. Without any, an output is made for
+            each tag that is asked for, and elements with other tags are dropped.
+          main: by what name the main output is asked for; otherwise it is ``outputs[None]``.
+          allow_unknown_tags: drop elements with tags that are not declared instead of failing; by default only
+            if no tag is declared.
+
+        Returns:
+          A transform whose result is iterable in the order main (if named), tags, and has them as attributes.
+        """
+        if main is not None and main in tags:
+            raise TransformError(f'{self.default_label()}: the main output and another one are both called {main!r}')
+        for tag in tags:
+            if not isinstance(tag, str) or not tag:
+                raise TransformError(f'{self.default_label()}: output tags are non-empty strings, got {tag!r}')
+        made = copy.copy(self)
+        made._tags, made._main, made._multiple = tuple(dict.fromkeys(tags)), main, True
+        made._open = not tags if allow_unknown_tags is None else allow_unknown_tags
+        return made
+
+    _open = True
+
+    def with_exception_handling(self, main_tag: str = 'good', dead_letter_tag: str = 'bad', **options: Any) -> Any:
+        """The same transform, with the elements that make the function fail as another output.
+
+        See :class:`bourne.sdk.transforms.deadletter.WithExceptionHandling` for the options.
+        """
+        return exception_handling(self, main_tag=main_tag, dead_letter_tag=dead_letter_tag, **options)
+
+    def expand(self, pcoll: Any) -> Any:
+        source = one_input(self, pcoll)
+        args, kwargs, sides = _split_sides(self.args, self.kwargs)
+        payload = self.payload(args, kwargs, tuple(side.side_view() for side in sides), source)
+        outputs = source.pipeline.add(payload, [source], side_inputs=[side.pvalue for side in sides], tags=self._tags,
+                                      element_type=typehints.output_type(self, source.element_type),
+                                      display=self._shown())
+        if not self._multiple:
+            return outputs[MAIN]
+        more = (lambda tag: source.pipeline.add_output(outputs[MAIN], tag)) if self._open else None
+        named: dict[str | None, PCollection[Any]] = {tag or None: item for tag, item in outputs.items()}
+        return DoOutputsTuple(source.pipeline, named, self._main, more)
+
+    def payload(self, args: tuple[Any, ...], kwargs: Mapping[str, Any], views: tuple[nodes.SideView, ...],
+                source: PCollection[Any]) -> nodes.ParDo:
+        """What the graph says of this transform.
+
+        Raises:
+          TransformError: if the arguments do not fit the function.
+        """
+        target = self.fn.process if isinstance(self.fn, DoFn) else self.fn
+        try:
+            plan_call(target, args, kwargs, self.star)
+        except TransformError as error:
+            raise TransformError(f'{self.full_label()}: {error}') from None
+        types = (None, None)
+        if source.pipeline.options.view_as(TypeOptions).runtime_type_check:
+            types = typehints.runtime_types(self, source.element_type)
+        return nodes.ParDo(self.effective_style, self.fn, self.star, args, dict(kwargs), views, self._tags, self._open,
+                           *types)
+
+    def _shown(self) -> dict[str, Any]:
+        data = self.fn.display_data() if hasattr(self.fn, 'display_data') else {}
+        return {key: value for key, value in data.items() if isinstance(value, (str, int, float, bool))}
+
+
+class Map(ParDo):
+    """One output for each element: what the function returns.
+
+    Args:
+      fn: takes the element and the arguments.
+      args: further arguments, side inputs among them.
+      kwargs: further keyword arguments, likewise.
+    """
+
+    style = 'map'
+
+
+class FlatMap(ParDo):
+    """Any number of outputs for each element: those of the iterable that the function returns (``None``: none).
+
+    Args:
+      fn: takes the element and the arguments; by default the elements are the iterables themselves.
+      args: further arguments, side inputs among them.
+      kwargs: further keyword arguments, likewise.
+    """
+
+    style = 'flat_map'
+
+    def __init__(self, fn: Any = None, *args: Any, **kwargs: Any) -> None:
+        super().__init__(_itself if fn is None else fn, *args, **kwargs)
+
+
+class Filter(ParDo):
+    """The elements for which the function returns something true.
+
+    Args:
+      fn: takes the element and the arguments.
+      args: further arguments, side inputs among them.
+      kwargs: further keyword arguments, likewise.
+    """
+
+    style = 'filter'
+
+
+class MapTuple(Map):
+    """``Map`` for elements that are tuples: their parts are passed as separate arguments."""
+
+    star = True
+
+
+class FlatMapTuple(FlatMap):
+    """``FlatMap`` for elements that are tuples: their parts are passed as separate arguments."""
+
+    star = True
+
+
+def _itself(x: Any) -> Any:
+    return x
+
+
+def _split_sides(args: Iterable[Any], kwargs: Mapping[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any],
+                                                                          list[AsSideInput]]:
+    """The arguments with a number in place of each side input, and the side inputs."""
+    sides: list[AsSideInput] = []
+
+    def place(item: Any) -> Any:
+        if not isinstance(item, AsSideInput):
+            return item
+        sides.append(item)
+        return SideArg(len(sides) - 1)
+
+    return tuple(place(item) for item in args), {key: place(item) for key, item in kwargs.items()}, sides
+
+
+def _not_loaded(transform: ParDo, **options: Any) -> Any:
+    raise TransformError('bourne.sdk.transforms.deadletter is not loaded')
+
+
+#: Set by ``deadletter``, which is made of transforms of this file.
+exception_handling: Callable[..., Any] = _not_loaded
