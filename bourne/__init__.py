@@ -1,0 +1,1 @@
+"""Data pipelines in the Beam model, for bounded and unbounded data."""
