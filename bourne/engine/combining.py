@@ -40,8 +40,7 @@ def folding(fn: CombineFn) -> Folding:
         return Folding(lambda value: 1, lambda count, value: count + 1, sum, None, None)
     if isinstance(fn, CallableCombineFn) and known_name(fn) is not None:
         operator = FOLDS[fn.fn]
-        first = {any: bool, all: bool, sum: _add_to_zero}.get(fn.fn, _same)
-        return Folding(first, operator, lambda parts: reduce(operator, parts), None, None)
+        return Folding(_FIRST.get(fn.fn, _same), operator, lambda parts: reduce(operator, parts), None, None)
     return Folding(
         lambda value: fn.add_input(fn.create_accumulator(), value), fn.add_input,
         lambda parts: parts[0] if len(parts) == 1 else fn.merge_accumulators(parts), fn.compact, fn.extract_output)
@@ -63,3 +62,6 @@ def _same(value: Any) -> Any:
 
 def _add_to_zero(value: Any) -> Any:
     return 0 + value
+
+
+_FIRST: dict[Callable[..., Any], Callable[[Any], Any]] = {any: bool, all: bool, sum: _add_to_zero}

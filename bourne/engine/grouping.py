@@ -94,7 +94,7 @@ def emit(tables: dict[Any, dict[Any, Any]], windowing: Windowing) -> Iterator[Bu
     for window in list(tables):
         table = tables.pop(window)
         check_keys(table)
-        if len(table) >= FEW or not tables and not few.values:
+        if len(table) >= FEW or (not tables and not few.values):
             yield Bundle(list(table.items()), end(window), window, ONLY_PANE)
             continue
         few.values += table.items()

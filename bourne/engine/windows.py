@@ -82,6 +82,6 @@ def _grid(size: int, period: int, offset: int) -> RawWindows:
         return IntervalWindow.of_micros(raw, raw + size) if type(raw) is int else raw
 
     def end(raw: Any) -> int:
-        return raw + size - 1 if type(raw) is int else raw.max_timestamp().micros
+        return raw + size - 1 if isinstance(raw, int) else _end(raw)
 
     return RawWindows(encode, decode, end)

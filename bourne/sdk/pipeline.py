@@ -45,7 +45,8 @@ class Pipeline:
       display_data: what to show of the pipeline: a dict of names and values.
     """
 
-    def __init__(self, runner: str | PipelineRunner | None = None, options: PipelineOptions | None = None,
+    def __init__(self, runner: str | PipelineRunner | type[PipelineRunner] | None = None,
+                 options: PipelineOptions | None = None,
                  argv: list[str] | None = None, display_data: Mapping[str, Any] | None = None) -> None:
         if options is not None and not isinstance(options, PipelineOptions):
             raise TransformError(f'Pipeline: options must be PipelineOptions, got {options!r}')
@@ -188,7 +189,7 @@ class Pipeline:
 
     def _find_runner(self) -> PipelineRunner:
         chosen = override.runner or self._runner
-        if isinstance(chosen, type) and issubclass(chosen, PipelineRunner):
+        if isinstance(chosen, type):
             return chosen()
         if isinstance(chosen, PipelineRunner):
             return chosen

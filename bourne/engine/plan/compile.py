@@ -32,10 +32,7 @@ def compile_plan(graph: Graph, skip: frozenset[Pass] = frozenset()) -> Plan:
       graph: a graph that was checked.
       skip: optional passes to leave out.
     """
-    plan = initial_plan(graph)
-    for _, plan in passes(graph, skip):
-        pass
-    return plan
+    return list(passes(graph, skip))[-1][1]
 
 
 def passes(graph: Graph, skip: frozenset[Pass] = frozenset()) -> Iterator[tuple[str, Plan]]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from bourne.engine.plan.stage import Op, Plan, Stage
 from bourne.sdk.graph.nodes import MAIN
 from bourne.sdk.model.combinefn import known_name
@@ -40,12 +42,12 @@ def _stage_lines(stage: Stage) -> list[str]:
 
 def _detail(op: Op) -> str:
     payload = op.payload
-    fn = getattr(payload, 'fn', None)
+    fn: Any = getattr(payload, 'fn', None)
     if isinstance(fn, Known):
         return f' {fn.name}'
     if op.kind in ('PreCombine', 'MergeCombine', 'Combine'):
         default = ' with default' if getattr(payload, 'default', False) else ''
-        return f' {known_name(fn) or fn.default_label()}{default}'  # type: ignore[union-attr]
+        return f' {known_name(fn) or fn.default_label()}{default}'
     windowfn = getattr(payload, 'windowfn', None)
     if windowfn is not None:
         return f' {short(windowfn)}'

@@ -33,7 +33,7 @@ def _producer_stage(op: Op, home: dict[str, int], groups: list[list[Op]]) -> int
     if len(makers) != 1:
         return None
     target = makers.pop()
-    if any(isinstance(other.payload, Write) and other.outputs.values() & set(op.inputs) for other in groups[target]):
+    if any(isinstance(other.payload, Write) and set(op.inputs).intersection(other.outputs.values()) for other in groups[target]):
         return None
     sides = {home[name] for names in op.side_inputs for name in names}
     return None if any(depends(side, target, home, groups) for side in sides) else target

@@ -27,6 +27,7 @@ BROADCAST = 'broadcast'
 
 
 @portable
+@attrs.frozen
 class PreCombine:
     """Combines the values of each key as far as one task sees them, before they move. Made by combiner lifting."""
 
@@ -34,6 +35,7 @@ class PreCombine:
 
 
 @portable
+@attrs.frozen
 class MergeCombine:
     """Merges what :class:`PreCombine` made of a key, and extracts the result."""
 

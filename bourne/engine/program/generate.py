@@ -184,11 +184,11 @@ class Generator:
             with self.body.block(f'for {name} in {row.window}:'):
                 self._append(port, attrs.evolve(row, window=name, window_kind=ITEM))
             return
-        name = self.ports.get(port)
-        if name is None:
+        if port not in self.ports:
             name = self.ports[port] = self.new('out')
             self.columns[port] = row
             self.before.add(f'{name} = []; {name}_add = {name}.append')
+        name = self.ports[port]
         self.body.add(f'{name}_add({row.text})')
         if port.kind == 'sink':
             return
@@ -262,7 +262,9 @@ class Generator:
             value = (argument, self._plain(row).text)
         elif fn.name != 'identity':
             key, item = self._pair(row, origin)
-            value = {'key': key, 'value': item, 'swap': (item, key), 'tag': (key, f'({argument}, {item})')}[fn.name]
+            forms: dict[str, str | tuple[str, str]] = {
+                'key': key, 'value': item, 'swap': (item, key), 'tag': (key, f'({argument}, {item})')}
+            value = forms[fn.name]
         self.produce(op.outputs.get(MAIN), attrs.evolve(row, value=value))
 
     def _call(self, number: int, op: Op, payload: ParDo, row: Row) -> None:

@@ -27,7 +27,8 @@ class _Bundled:
         fn = payload.fn
         self.start = plan_call(fn.start_bundle, lead=False) if overrides(fn, 'start_bundle') else None
         self.finish = plan_call(fn.finish_bundle, lead=False) if overrides(fn, 'finish_bundle') else None
-        calls = [plan_call(fn.process, payload.args, payload.kwargs), *(call for call in (self.start, self.finish) if call)]
+        process = plan_call(fn.process, payload.args, payload.kwargs)
+        calls = [call for call in (process, self.start, self.finish) if call is not None]
         self.contexts = [param for call in calls for param in call.params() if param.name == 'BundleContextParam']
         self.fn = fn
         self.open: list[Any] = []
@@ -79,7 +80,7 @@ def _call(method: Any, call: Call, contexts: Contexts, finalizer: BundleFinalize
             return finalizer
         if item in contexts:
             return contexts[item]
-        raise ExecutionError(f'{method.__qualname__} asks for {item!r}, which exists only while an element is processed')
+        raise ExecutionError(f'{method.__qualname__} asks for {item!r}, which exists only in process')
 
     return method(*map(resolve, call.positional), **{name: resolve(item) for name, item in call.keyword.items()})
 

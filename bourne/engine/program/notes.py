@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from types import CodeType, TracebackType
 
 from bourne.engine.plan.stage import Stage
@@ -39,10 +40,8 @@ def annotate(error: BaseException, stage: Stage, lines: dict[CodeType, tuple[Ori
     note += f'\n  stage: {stage.name}'
     note += f'\n  element: {element}' if element else ''
     error.add_note(note)
-    try:
+    with suppress(AttributeError, TypeError):  # an exception class with slots
         setattr(error, _MARK, True)
-    except (AttributeError, TypeError):  # an exception class with slots
-        pass
 
 
 def _find(traceback: TracebackType | None, lines: dict[CodeType, tuple[Origin | None, ...]]) -> tuple[int, str] | None:

@@ -16,6 +16,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterable
 from contextlib import ExitStack
+from functools import partial
 from types import CodeType
 from typing import Any
 
@@ -78,14 +79,14 @@ class Program:
         """Sets the user's functions up."""
         self._names = self._bind()
         for number, op in enumerate(self.stage.ops):
-            self._step(number, 'setup', lambda op=op: lifecycle.set_up(op, self._names['contexts'], self._stack))
+            self._step(number, 'setup', partial(lifecycle.set_up, op, self._names['contexts'], self._stack))
 
     def close(self) -> None:
         """Tears the user's functions down, all of them even if some fail; then raises the first failure."""
         failures: list[Exception] = []
         for number, op in enumerate(self.stage.ops):
             try:
-                self._step(number, 'teardown', lambda op=op: lifecycle.tear_down(op))
+                self._step(number, 'teardown', partial(lifecycle.tear_down, op))
             except Exception as error:
                 failures.append(error)
         self._stack.close()
@@ -96,12 +97,12 @@ class Program:
         """Does everything that the stage does with a bundle."""
         with current_container(self.metrics):
             for number, dofn in self._dofns:
-                self._emit(number, self._step(number, 'start_bundle', lambda dofn=dofn: lifecycle.start(
-                    dofn, self._names['contexts'], self.finalizer)), 'start_bundle')
+                self._emit(number, self._step(number, 'start_bundle', partial(
+                    lifecycle.start, dofn, self._names['contexts'], self.finalizer)), 'start_bundle')
             self._dispatch(bundle, collection)
             for number, dofn in self._dofns:
-                self._emit(number, self._step(number, 'finish_bundle', lambda dofn=dofn: lifecycle.finish(
-                    dofn, self._names['contexts'], self.finalizer)), 'finish_bundle')
+                self._emit(number, self._step(number, 'finish_bundle', partial(
+                    lifecycle.finish, dofn, self._names['contexts'], self.finalizer)), 'finish_bundle')
 
     def process_root(self, bundle: Bundle) -> None:
         """The same for a bundle of what the stage's root operator gave."""
@@ -117,7 +118,7 @@ class Program:
             op = self.stage.ops[number]
             if MAIN in op.outputs:
                 with current_container(self.metrics):
-                    self._step(number, 'compact', lambda op=op, tables=tables: self._flush(op, tables))
+                    self._step(number, 'compact', partial(self._flush, op, tables))
         for op in self.stage.ops:
             for tag, name in op.outputs.items():
                 self._report(op.label, tag, self.layout.number(name))
@@ -206,14 +207,14 @@ class Program:
         if outputs is None:
             return
         op = self.stage.ops[number]
-        raw = raw_windows(self._windowings[op.inputs[0]].windowfn)
+        windowfn = self._windowings[op.inputs[0]].windowfn
+        raw = raw_windows(windowfn)
         rows: dict[str, list[runtime.OutputRow]] = {}
 
         def sort() -> None:
             for item in outputs:
-                if method != 'process':
-                    item = lifecycle.as_row(item, self._windowings[op.inputs[0]].windowfn)
-                tag, found, timed = runtime.undress(*item, raw)
+                row = item if method == 'process' else lifecycle.as_row(item, windowfn)
+                tag, found, timed = runtime.undress(row, raw)
                 if timed and tag == MAIN:
                     self._prone = self._prone | {number}
                 if tag != MAIN and tag not in op.outputs:

@@ -38,7 +38,7 @@ def to_micros(value: Any) -> int:
     return Timestamp.of(value).micros
 
 
-def check_iterable(results: Any) -> Iterable[Any]:
+def check_iterable(results: Any) -> Any:
     """What a function that gives any number of outputs returned, ``None`` meaning none.
 
     Raises:
@@ -53,7 +53,7 @@ def check_iterable(results: Any) -> Iterable[Any]:
     if not isinstance(results, Iterable) and not hasattr(results, '__getitem__'):
         raise TypeError(f'the function must return an iterable of outputs or None, and returned the '
                         f'{type(results).__name__} {short(results)}. Use Map for one output, or return [output]')
-    return results  # type: ignore[return-value]
+    return results
 
 
 class Counted:
@@ -120,12 +120,13 @@ def assigner(windowfn: WindowFn, before: WindowFn) -> Callable[[int, Any, Any], 
     return assign
 
 
-def undress(output: Any, time: int, window: Any, pane: Any, raw: RawWindows) -> tuple[str, list[OutputRow], bool]:
+def undress(row: OutputRow, raw: RawWindows) -> tuple[str, list[OutputRow], bool]:
     """Takes a tagged, timestamped or windowed output apart.
 
     Returns:
       Its tag, a row for each of its windows, and whether it brought its own time.
     """
+    output, time, window, pane = row
     tag, timed = MAIN, False
     if type(output) is TaggedOutput:
         tag, output = output.tag, output.value
@@ -137,8 +138,8 @@ def undress(output: Any, time: int, window: Any, pane: Any, raw: RawWindows) -> 
     elif type(output) is TimestampedValue:
         time, output, timed = output.micros, output.value, True
     if type(output) in SPECIAL:
-        raise ExecutionError(f'a {type(output).__name__} inside of another one: {short(output)}. A TaggedOutput may hold '
-                             f'a TimestampedValue or WindowedValue, and these hold plain values')
+        raise ExecutionError(f'a {type(output).__name__} inside of another one: {short(output)}. A TaggedOutput may '
+                             f'hold a TimestampedValue or WindowedValue, and these hold plain values')
     return tag, [(output, time, one, pane) for one in windows], timed
 
 

@@ -23,7 +23,8 @@ class InlineExecutor:
 
     def run(self, tasks: Sequence[Task], report: Report) -> Iterator[tuple[Task, TaskResult]]:
         """See :class:`bourne.engine.executor.Executor`."""
-        assert self._plan is not None and self._run is not None
+        assert self._plan is not None
+        assert self._run is not None
         for task in tasks:
             yield task, run_task(self._plan, self._run, task, report)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from bourne.errors import GraphError, PipelineError, TransformError, UnsupportedError
-from bourne.sdk.graph.nodes import Combine, Flatten, Graph, GroupByKey, ParDo, Read, Transform, WindowInto
+from bourne.sdk.graph.nodes import Combine, Flatten, Graph, GroupByKey, ParDo, Read, Transform
 from bourne.sdk.model.trigger import AccumulationMode, AfterWatermark, DefaultTrigger
 
 

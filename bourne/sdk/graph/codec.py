@@ -155,7 +155,7 @@ def decode_fields(cls: type, data: dict[str, Any]) -> Any:
     if unknown:
         raise GraphError(f'{cls.__qualname__} has no field {sorted(unknown)[0]!r}; '
                          f'the graph may come from another version of bourne')
-    made = cls.__new__(cls)
+    made: Any = object.__new__(cls)
     for name, field in known.items():
         if name in data:
             value = decode(data[name])

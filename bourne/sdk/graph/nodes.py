@@ -19,6 +19,7 @@ MAIN = ''
 
 
 @portable
+@attrs.frozen
 class Read:
     """Emits what a source holds. No input."""
 
@@ -26,6 +27,7 @@ class Read:
 
 
 @portable
+@attrs.frozen
 class SideView:
     """How a side input is looked at: ``singleton``, ``iter``, ``list``, ``dict`` or ``multimap``."""
 
@@ -35,6 +37,7 @@ class SideView:
 
 
 @portable
+@attrs.frozen
 class SideArg:
     """Stands in a ParDo's arguments for its side input of that number."""
 
@@ -42,6 +45,7 @@ class SideArg:
 
 
 @portable
+@attrs.frozen
 class Guard:
     """Failures of a function that go to an output, as ``(element, (type, repr, traceback lines))``.
 
@@ -59,6 +63,7 @@ class Guard:
 
 
 @portable
+@attrs.frozen
 class ParDo:
     """Calls a function for each element.
 
@@ -91,11 +96,13 @@ class ParDo:
 
 
 @portable
+@attrs.frozen
 class GroupByKey:
     """Turns pairs into pairs of a key and all of its values, per window and pane."""
 
 
 @portable
+@attrs.frozen
 class Combine:
     """Turns pairs into pairs of a key and the combination of its values, per window and pane.
 
@@ -110,11 +117,13 @@ class Combine:
 
 
 @portable
+@attrs.frozen
 class Flatten:
     """Emits the elements of all its inputs."""
 
 
 @portable
+@attrs.frozen
 class WindowInto:
     """Assigns windows; the output collection carries the strategy."""
 
@@ -122,11 +131,13 @@ class WindowInto:
 
 
 @portable
+@attrs.frozen
 class Reshuffle:
     """Spreads elements evenly over the workers and ends fusion. Elements, times and windows stay as they are."""
 
 
 @portable
+@attrs.frozen
 class Write:
     """Writes elements to a sink; emits what the sink's commit returns."""
 

@@ -36,7 +36,8 @@ def loads(data: bytes) -> Any:
     try:
         return cloudpickle.loads(data)
     except Exception as error:
-        raise GraphError(f'a user function of the graph cannot be loaded here: {type(error).__name__}: {error}') from error
+        raise GraphError(f'a user function of the graph cannot be loaded here: '
+                         f'{type(error).__name__}: {error}') from error
 
 
 def name_of(value: Any) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import builtins
 import operator
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sized
 from typing import Any
 
 import attrs
@@ -142,7 +142,7 @@ class CountCombineFn(CombineFn):
         return mutable_accumulator + 1
 
     def add_inputs(self, mutable_accumulator: int, elements: Iterable[Any], *args: Any, **kwargs: Any) -> int:
-        if hasattr(elements, '__len__'):
+        if isinstance(elements, Sized):
             return mutable_accumulator + len(elements)
         return mutable_accumulator + sum(1 for _ in elements)
 

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+import attrs
+
 from bourne.errors import ExecutionError
 from bourne.sdk.model.portable import portable
 
 
 @portable
+@attrs.frozen
 class Known:
     """A tiny function of an element. Callable, so that whoever does not know it better can call it.
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import attrs
+
 from bourne.sdk.model.portable import portable
 
 
@@ -25,6 +27,7 @@ class PaneInfoTiming:
 
 
 @portable
+@attrs.frozen
 class PaneInfo:
     """Describes one firing of a key and window.
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, TypeVar, dataclass_transform, overload
+from typing import TypeVar
 
 import attrs
 
@@ -12,34 +11,26 @@ T = TypeVar('T')
 MARK = '__bourne_portable__'
 
 
-@overload
-def portable(cls: type[T]) -> type[T]: ...
-@overload
-def portable(**options: Any) -> Callable[[type[T]], type[T]]: ...
+def portable(cls: type[T]) -> type[T]:
+    """Marks a frozen attrs class that the graph writes field by field, never pickled::
 
+        @portable
+        @attrs.frozen
+        class FixedWindows: ...
 
-@dataclass_transform(frozen_default=True, field_specifiers=(attrs.field,))
-def portable(cls: type[Any] | None = None, **options: Any) -> Any:
-    """A frozen attrs class that the graph writes field by field, never pickled.
+    The graph records it as ``{"$type": "module:Class", fields...}`` and reads it back only if the class that it
+    finds there carries this mark itself; a subclass must be marked on its own. Fields may hold JSON's types, tuples,
+    bytes, other portable objects and, for user functions, anything that cloudpickle takes.
 
-    The graph records it as ``{"$type": "module:Class", fields...}`` and reads it back only if the class it
-    finds there carries the mark of this very decorator (a subclass must be decorated itself). Fields may
-    hold JSON's types, tuples, bytes, other portable objects and, for user functions, anything that
-    cloudpickle takes. Fields of frozen portable classes are public and named as the constructor's arguments.
-
-    Args:
-      cls: the class to decorate, when used without arguments.
-      options: passed to :func:`attrs.frozen`.
+    Raises:
+      TypeError: if the class is not an attrs class.
     """
-
-    def decorate(target: type[T]) -> type[T]:
-        made = attrs.frozen(target, **options)
-        setattr(made, MARK, f'{made.__module__}:{made.__qualname__}')
-        return made
-
-    return decorate if cls is None else decorate(cls)
+    if '__attrs_attrs__' not in cls.__dict__ and not attrs.has(cls):
+        raise TypeError(f'@portable goes on top of @attrs.frozen, and {cls.__qualname__} is not an attrs class')
+    setattr(cls, MARK, f'{cls.__module__}:{cls.__qualname__}')
+    return cls
 
 
 def is_portable(cls: type) -> bool:
-    """True if ``cls`` itself, not just a base of it, was decorated with :func:`portable`."""
+    """True if ``cls`` itself, not just a base of it, was marked with :func:`portable`."""
     return cls.__dict__.get(MARK) == f'{cls.__module__}:{cls.__qualname__}'

@@ -69,7 +69,7 @@ class Sink(ABC, Generic[T]):
         """How many parts the output must have, or ``None`` to have one a task."""
         return None
 
-    def check(self) -> None:  # noqa: B027 - most sinks have nothing to check
+    def check(self) -> None:
         """Refuses a target that cannot work, before anything runs."""
 
     @abstractmethod
@@ -96,10 +96,10 @@ class Sink(ABC, Generic[T]):
           bourne.errors.SinkError: if the output cannot be made visible.
         """
 
-    def abort(self, run: str, tokens: Sequence[Any]) -> None:  # noqa: B027 - a sink may have nothing to undo
+    def abort(self, run: str, tokens: Sequence[Any]) -> None:
         """Removes prepared output that will not be committed. Must be idempotent, and must not raise."""
 
-    def cleanup(self, run: str) -> None:  # noqa: B027 - a sink may leave nothing behind
+    def cleanup(self, run: str) -> None:
         """Removes everything that the run left in temporary places, also by tasks that vanished without a word.
 
         Called once at the end of a run, after success and after failure. Must not raise.

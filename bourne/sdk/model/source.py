@@ -95,7 +95,7 @@ class Reader(ABC, Generic[T]):
         """
         return True
 
-    def close(self) -> None:  # noqa: B027 - a reader with nothing to close is common
+    def close(self) -> None:
         """Frees files and connections. May be called twice."""
 
 

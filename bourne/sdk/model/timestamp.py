@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 import time
-from datetime import datetime, timedelta, timezone
-from typing import Any, Union
+from datetime import UTC, datetime, timedelta
+from typing import Any
 
 MICROS = 1_000_000
 
-#: The bounds of event time in microseconds: those of Beam, whose wire form holds signed 64-bit microseconds cut to milliseconds.
+#: The bounds of event time in microseconds: Beam's, which are those of 64 bits cut to whole milliseconds.
 MIN_MICROS = -9_223_372_036_854_775_000
 MAX_MICROS = 9_223_372_036_854_775_000
 #: A day before the end of time, so that allowed lateness can be added to the end of the global window.
@@ -17,17 +17,17 @@ GLOBAL_END_MICROS = MAX_MICROS - 24 * 3600 * MICROS
 
 _RFC3339 = re.compile(
     r'(\d{4})-(\d\d)-(\d\d)[Tt](\d\d):(\d\d):(\d\d)(?:\.(\d{1,9}))?(Z|z|[+-]\d\d:\d\d)$')
-_EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-def _micros(seconds: float, micros: float, what: str) -> int:
+def _micros(seconds: Any, micros: Any, what: str) -> int:
     for part in (seconds, micros):
         if isinstance(part, bool) or not isinstance(part, (int, float)):
             raise TypeError(f'{what} takes seconds and micros as numbers, got {part!r} ({type(part).__name__})')
     # Whole seconds stay exact; only the fraction of a float goes through rounding.
     if isinstance(seconds, int):
         return seconds * MICROS + int(micros)
-    return round(seconds * MICROS) + int(micros)
+    return int(round(seconds * MICROS)) + int(micros)
 
 
 class Duration:
@@ -132,7 +132,7 @@ class Timestamp:
             return seconds
         if isinstance(seconds, datetime):
             return Timestamp.from_utc_datetime(
-                seconds if seconds.tzinfo else seconds.replace(tzinfo=timezone.utc))
+                seconds if seconds.tzinfo else seconds.replace(tzinfo=UTC))
         if isinstance(seconds, Duration):
             raise TypeError(f'a Timestamp is needed, got the Duration {seconds!r}')
         return Timestamp(seconds)
@@ -169,7 +169,7 @@ class Timestamp:
         offset = timedelta(0)
         if zone not in 'Zz':
             offset = timedelta(hours=int(zone[1:3]), minutes=int(zone[4:6])) * (-1 if zone[0] == '-' else 1)
-        moment = datetime(year, month, day, hour, minute, second, tzinfo=timezone.utc) - offset
+        moment = datetime(year, month, day, hour, minute, second, tzinfo=UTC) - offset
         return Timestamp.from_utc_datetime(moment) + Duration(micros=micros)
 
     def seconds(self) -> int:
@@ -243,6 +243,11 @@ class Timestamp:
         return f'Timestamp({_number(self.micros)})'
 
 
+def to_duration(seconds: DurationTypes) -> Duration:
+    """:meth:`Duration.of` as a plain function."""
+    return Duration.of(seconds)
+
+
 def _timestamp(micros: int) -> Timestamp:
     return Timestamp(micros=micros)
 
@@ -256,8 +261,8 @@ def _number(micros: int) -> str:
     return f'{"-" * (micros < 0)}{whole}' + (f'.{part:06}'.rstrip('0') if part else '')
 
 
-DurationTypes = Union[int, float, timedelta, Duration]
-TimestampTypes = Union[int, float, datetime, Timestamp]
+DurationTypes = int | float | timedelta | Duration
+TimestampTypes = int | float | datetime | Timestamp
 
 MIN_TIMESTAMP = Timestamp(micros=MIN_MICROS)
 MAX_TIMESTAMP = Timestamp(micros=MAX_MICROS)

@@ -1,6 +1,7 @@
 """When in processing time results are emitted: triggers as plain data, and what can be said of them beforehand.
 
-A trigger says when a pane of a key and window fires. The classes only describe; one interpreter in the engine runs them.
+A trigger says when a pane of a key and window fires. The classes only describe; an interpreter in the engine runs
+them.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from typing import Any
 import attrs
 
 from bourne.sdk.model.portable import portable
-from bourne.sdk.model.timestamp import Duration
+from bourne.sdk.model.timestamp import Duration, to_duration
 from bourne.sdk.model.window import GlobalWindows, TimestampCombiner, WindowFn
 
 
@@ -51,16 +52,19 @@ class TriggerFn:
 
 
 @portable
+@attrs.frozen
 class DefaultTrigger(TriggerFn):
     """Fires when the watermark passes the end of the window, and again for late data: at most once a bundle."""
 
 
 @portable
+@attrs.frozen
 class Always(TriggerFn):
     """Fires for every element."""
 
 
 @portable
+@attrs.frozen
 class Never(TriggerFn):
     """Never fires by itself; the window's expiry still emits what has arrived."""
 
@@ -68,6 +72,7 @@ class Never(TriggerFn):
 
 
 @portable
+@attrs.frozen
 class AfterWatermark(TriggerFn):
     """Fires when the watermark passes the end of the window, with optional firings before and after that.
 
@@ -87,6 +92,7 @@ class AfterWatermark(TriggerFn):
 
 
 @portable
+@attrs.frozen
 class AfterProcessingTime(TriggerFn):
     """Fires ``delay`` after the first element of a pane arrived.
 
@@ -94,10 +100,11 @@ class AfterProcessingTime(TriggerFn):
       delay: in seconds of processing time.
     """
 
-    delay: Duration = attrs.field(default=0, converter=Duration.of)
+    delay: Duration = attrs.field(default=Duration(), converter=to_duration)
 
 
 @portable
+@attrs.frozen
 class AfterCount(TriggerFn):
     """Fires when a pane holds at least ``count`` elements.
 
@@ -114,6 +121,7 @@ class AfterCount(TriggerFn):
 
 
 @portable
+@attrs.frozen
 class Repeatedly(TriggerFn):
     """Starts its trigger anew each time it has fired, for ever."""
 
@@ -124,37 +132,41 @@ class Repeatedly(TriggerFn):
         _check_trigger('Repeatedly', value)
 
 
-@portable(init=False)
+@portable
+@attrs.frozen(init=False)
 class AfterAny(TriggerFn):
     """Fires once, as soon as any of its triggers does."""
 
     triggers: tuple[TriggerFn, ...]
 
     def __init__(self, *triggers: TriggerFn) -> None:
-        self.__attrs_init__(_check_triggers('AfterAny', triggers))  # type: ignore[attr-defined]
+        self.__attrs_init__(_check_triggers('AfterAny', triggers))
 
 
-@portable(init=False)
+@portable
+@attrs.frozen(init=False)
 class AfterAll(TriggerFn):
     """Fires once, as soon as all of its triggers have."""
 
     triggers: tuple[TriggerFn, ...]
 
     def __init__(self, *triggers: TriggerFn) -> None:
-        self.__attrs_init__(_check_triggers('AfterAll', triggers))  # type: ignore[attr-defined]
+        self.__attrs_init__(_check_triggers('AfterAll', triggers))
 
 
-@portable(init=False)
+@portable
+@attrs.frozen(init=False)
 class AfterEach(TriggerFn):
     """Fires by its triggers one after the other."""
 
     triggers: tuple[TriggerFn, ...]
 
     def __init__(self, *triggers: TriggerFn) -> None:
-        self.__attrs_init__(_check_triggers('AfterEach', triggers))  # type: ignore[attr-defined]
+        self.__attrs_init__(_check_triggers('AfterEach', triggers))
 
 
 @portable
+@attrs.frozen
 class OrFinally(TriggerFn):
     """Fires as its first trigger does, until the second fires; then it finishes."""
 
@@ -249,6 +261,7 @@ def continuation(trigger: TriggerFn) -> TriggerFn:
 
 
 @portable
+@attrs.frozen
 class Windowing:
     """A collection's windowing strategy: where, when and how results of groupings on it are made.
 
@@ -264,7 +277,7 @@ class Windowing:
     trigger: TriggerFn = attrs.field(factory=DefaultTrigger)
     accumulation_mode: str = AccumulationMode.DISCARDING
     timestamp_combiner: str = TimestampCombiner.OUTPUT_AT_EOW
-    allowed_lateness: Duration = attrs.field(default=0, converter=Duration.of)
+    allowed_lateness: Duration = attrs.field(default=Duration(), converter=to_duration)
 
     @property
     def is_default(self) -> bool:

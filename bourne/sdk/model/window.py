@@ -17,9 +17,9 @@ from bourne.sdk.model.timestamp import (
     GLOBAL_END_MICROS,
     MIN_MICROS,
     Duration,
-    DurationTypes,
     Timestamp,
     TimestampTypes,
+    to_duration,
 )
 
 T = TypeVar('T')
@@ -309,6 +309,7 @@ class NonMergingWindowFn(WindowFn):
 
 
 @portable
+@attrs.frozen
 class GlobalWindows(NonMergingWindowFn):
     """Everything is in the one global window."""
 
@@ -334,6 +335,7 @@ def _shift(instance: Any) -> None:
 
 
 @portable
+@attrs.frozen
 class FixedWindows(NonMergingWindowFn):
     """Windows ``[n * size + offset, (n + 1) * size + offset)`` for whole n.
 
@@ -342,8 +344,8 @@ class FixedWindows(NonMergingWindowFn):
       offset: shifts all of them, in seconds; taken modulo ``size``.
     """
 
-    size: Duration = attrs.field(converter=Duration.of, validator=_positive)
-    offset: Duration = attrs.field(default=0, converter=Duration.of)
+    size: Duration = attrs.field(converter=to_duration, validator=_positive)
+    offset: Duration = attrs.field(default=Duration(), converter=to_duration)
 
     def __attrs_post_init__(self) -> None:
         _shift(self)
@@ -358,6 +360,7 @@ class FixedWindows(NonMergingWindowFn):
 
 
 @portable
+@attrs.frozen
 class SlidingWindows(NonMergingWindowFn):
     """Windows of one size that start every ``period``; an element is in ``size / period`` of them.
 
@@ -368,9 +371,9 @@ class SlidingWindows(NonMergingWindowFn):
       offset: shifts all of them, in seconds; taken modulo ``period``.
     """
 
-    size: Duration = attrs.field(converter=Duration.of, validator=_positive)
-    period: Duration = attrs.field(converter=Duration.of, validator=_positive)
-    offset: Duration = attrs.field(default=0, converter=Duration.of)
+    size: Duration = attrs.field(converter=to_duration, validator=_positive)
+    period: Duration = attrs.field(converter=to_duration, validator=_positive)
+    offset: Duration = attrs.field(default=Duration(), converter=to_duration)
 
     def __attrs_post_init__(self) -> None:
         _shift(self)
@@ -387,6 +390,7 @@ class SlidingWindows(NonMergingWindowFn):
 
 
 @portable
+@attrs.frozen
 class Sessions(WindowFn):
     """Windows of activity: a key's elements are in one session as long as no gap between them reaches ``gap_size``.
 
@@ -394,7 +398,7 @@ class Sessions(WindowFn):
       gap_size: the length of the gap that ends a session, in seconds.
     """
 
-    gap_size: Duration = attrs.field(converter=Duration.of, validator=_positive)
+    gap_size: Duration = attrs.field(converter=to_duration, validator=_positive)
 
     def assign(self, assign_context: WindowFn.AssignContext) -> list[BoundedWindow]:
         start = assign_context.timestamp.micros

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+import attrs
+
 from bourne.errors import TransformError
 from bourne.sdk import typehints
 from bourne.sdk.model.portable import portable
@@ -19,6 +21,7 @@ SPLIT_ELEMENTS = 1024
 
 
 @portable
+@attrs.frozen
 class CreateSource(Source[Any]):
     """Holds its elements.
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
+
+import attrs
 
 from bourne.errors import TransformError
 from bourne.sdk import typehints
@@ -31,8 +33,9 @@ class GroupByKey(PTransform):
         source = one_input(self, pcoll)
         check_groupable(self, source)
         key, value = typehints.key_value_types(source.element_type, self.full_label())
+        grouped: Any = typehints.KV[key, Iterable[value]]  # type: ignore[valid-type]
         return source.pipeline.add(nodes.GroupByKey(), [source], windowing=regrouped(source.windowing),
-                                   element_type=typehints.KV[key, typehints.Iterable[value]])[MAIN]
+                                   element_type=grouped)[MAIN]
 
 
 def check_groupable(transform: PTransform, source: PCollection[Any]) -> None:
@@ -70,6 +73,7 @@ class Reshuffle(PTransform):
 
 
 @portable
+@attrs.frozen
 class _Untag:
     """Sorts the tagged values of a key into a list for each input."""
 
@@ -100,11 +104,11 @@ class CoGroupByKey(PTransform):
         self.pipeline = pipeline
 
     def expand(self, pcolls: Any) -> PCollection[Any]:
-        as_dict = isinstance(pcolls, Mapping)
         if isinstance(pcolls, PCollection) or not isinstance(pcolls, (Mapping, tuple, list)):
             raise TransformError(f'{self.full_label()} takes a dict, tuple or list of PCollections, but was applied to '
                                  f'{pcolls!r}')
-        named = list(pcolls.items()) if as_dict else list(enumerate(pcolls))
+        as_dict = isinstance(pcolls, Mapping)
+        named = list(pcolls.items()) if isinstance(pcolls, Mapping) else list(enumerate(pcolls))
         tagged = []
         keys = []
         for number, (name, pcoll) in enumerate(named):

@@ -44,8 +44,8 @@ class ParDo(PTransform):
         self._multiple = False
         for item in (*args, *kwargs.values()):
             if isinstance(item, PCollection):
-                raise TransformError(f'{self.default_label()}: the argument {item!r} is a PCollection; say how it is '
-                                     f'to be looked at: AsIter(pcoll), AsList(pcoll), AsSingleton(pcoll), AsDict(pcoll)')
+                raise TransformError(f'{self.default_label()}: the argument {item!r} is a PCollection; say how it '
+                                     f'is to be looked at: AsIter(pcoll), AsList(pcoll), AsSingleton(pcoll), ...')
 
     def _check_fn(self, fn: Any) -> None:
         name = type(self).__name__

@@ -41,7 +41,7 @@ class WindowInto(PTransform):
         ``--allow_unsafe_triggers`` is not given.
     """
 
-    def __init__(self, windowfn: WindowFn | Windowing, *, trigger: TriggerFn | None = None,
+    def __init__(self, windowfn: Any, *, trigger: TriggerFn | None = None,
                  accumulation_mode: str | None = None, timestamp_combiner: str | None = None,
                  allowed_lateness: DurationTypes = 0) -> None:
         super().__init__()
@@ -50,7 +50,7 @@ class WindowInto(PTransform):
             return
         if not isinstance(windowfn, WindowFn):
             cls = isinstance(windowfn, type) and issubclass(windowfn, WindowFn)
-            hint = f': write {windowfn.__name__}(...)' if cls else ''  # type: ignore[attr-defined]
+            hint = f': write {windowfn.__name__}(...)' if cls else ''
             raise TransformError(f'WindowInto takes a WindowFn, got {windowfn!r}{hint}')
         self.windowing = Windowing(
             windowfn, _checked_trigger(trigger), _checked_mode(trigger, accumulation_mode),
