@@ -1,0 +1,278 @@
+"""Pipeline options: what a user sets from the command line, by keyword, or on a view.
+
+``PipelineOptions`` and how it works stand in ``options_base.py``, options that are only carried along in
+``options_carried.py``; everything is imported from here.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar, Token
+from typing import Any, ClassVar, ParamSpec, TypeVar
+
+from bourne.errors import OptionsError
+from bourne.sdk.options_base import OptionsWarning, PipelineOptions
+from bourne.sdk.options_carried import (
+    DirectOptions,
+    GoogleCloudOptions,
+    PortableOptions,
+    ProfilingOptions,
+    SetupOptions,
+    StreamingOptions,
+    WorkerOptions,
+    lookup,
+)
+from bourne.sdk.sizes import parse_size
+
+__all__ = [
+    'PipelineOptions', 'OptionsContext', 'OptionsWarning',
+    'StandardOptions', 'LocalOptions', 'TypeOptions', 'DebugOptions', 'SetupOptions', 'ProfilingOptions',
+    'WorkerOptions', 'DirectOptions', 'GoogleCloudOptions', 'PortableOptions', 'StreamingOptions',
+    'get_pipeline_options', 'scoped_pipeline_options', 'runner_name',
+]
+
+P = ParamSpec('P')
+R = TypeVar('R')
+
+
+class StandardOptions(PipelineOptions):
+    """Options of every pipeline."""
+
+    _no_effect: ClassVar[Mapping[str, str]] = {
+        'streaming': 'this version runs bounded data, as a batch',
+        'auto_unique_labels': 'two transforms with the same label are always refused',
+        'no_wait_until_finish': 'a batch has finished when run() returns',
+    }
+
+    runner: str
+    streaming: bool
+    job_name: str | None
+    resource_hints: list[str]
+    auto_unique_labels: bool
+    no_wait_until_finish: bool
+
+    @classmethod
+    def _add_argparse_args(cls, parser: Any) -> None:
+        parser.add_argument('--runner', default='local',
+                            help="where the pipeline runs: 'local', or the name of another installed runner")
+        parser.add_argument('--streaming', action='store_true', help='run as a stream, until it is stopped')
+        parser.add_argument('--job_name', help='a name for the run, to find it by')
+        parser.add_argument('--resource_hint', '--resource_hints', dest='resource_hints', action='append',
+                            default=[], help='name=value: what every transform needs, such as min_ram=4GB')
+        parser.add_argument('--auto_unique_labels', action='store_true',
+                            help='number transforms that have the same label instead of refusing them')
+        parser.add_argument('--no_wait_until_finish', action='store_true',
+                            help='leave a pipeline\'s "with" block before the pipeline has finished')
+
+
+class LocalOptions(PipelineOptions):
+    """Options of the local runner."""
+
+    _no_effect: ClassVar[Mapping[str, str]] = {
+        'workers': 'in this version everything runs in the calling process',
+        'memory_budget': 'in this version grouped data stays in memory',
+        'temp_dir': 'in this version grouped data stays in memory',
+    }
+
+    workers: int
+    #: Bytes, or None: no limit.
+    memory_budget: int | None
+    temp_dir: str | None
+    #: Elements, or None: chosen by the runner.
+    bundle_size: int | None
+
+    @classmethod
+    def _add_argparse_args(cls, parser: Any) -> None:
+        parser.add_argument('--workers', type=_whole_number, default=1,
+                            help='worker processes; 1: just the calling process, 0: one for each core')
+        parser.add_argument('--memory_budget', type=_size,
+                            help='how much memory grouped data may take before it goes to disk, such as 4GB')
+        parser.add_argument('--temp_dir', help="where such data goes; by default the system's own place")
+        parser.add_argument('--bundle_size', type=_positive_number,
+                            help='the most elements in a bundle; by default it follows from what they cost')
+
+
+class TypeOptions(PipelineOptions):
+    """Options of type checks and of what is refused as unsafe."""
+
+    _no_effect: ClassVar[Mapping[str, str]] = {
+        'type_check_additional': 'there are no checks that have to be switched on one by one',
+        'disable_beartype': 'beartype is not used',
+        'type_check_strictness': 'in this version transforms without type hints are always accepted',
+        'performance_runtime_type_check': 'use --runtime_type_check',
+        'allow_non_deterministic_key_coders': 'keys without a deterministic encoding are always refused',
+    }
+
+    type_check_strictness: str
+    pipeline_type_check: bool
+    runtime_type_check: bool
+    performance_runtime_type_check: bool
+    allow_non_deterministic_key_coders: bool
+    allow_unsafe_triggers: bool
+
+    @classmethod
+    def _add_argparse_args(cls, parser: Any) -> None:
+        parser.add_argument('--type_check_strictness', default='DEFAULT_TO_ANY',
+                            choices=['ALL_REQUIRED', 'DEFAULT_TO_ANY'],
+                            help='ALL_REQUIRED: every transform must have type hints')
+        parser.add_argument('--type_check_additional', default='')
+        parser.add_argument('--disable_beartype', action='store_true')
+        parser.add_argument('--no_pipeline_type_check', dest='pipeline_type_check', action='store_false',
+                            help='do not check type hints while the pipeline is built')
+        parser.add_argument('--runtime_type_check', action='store_true',
+                            help='check every element against the type hints')
+        parser.add_argument('--performance_runtime_type_check', action='store_true',
+                            help='check a sample of the elements against the type hints')
+        parser.add_argument('--allow_non_deterministic_key_coders', action='store_true',
+                            help='group by keys whose encoding may differ between processes')
+        parser.add_argument('--allow_unsafe_triggers', action='store_true',
+                            help='accept triggers that may finish and lose what comes later')
+
+
+class DebugOptions(PipelineOptions):
+    """Experiments, and options for looking into a run."""
+
+    _no_effect: ClassVar[Mapping[str, str]] = {
+        'experiments': 'there are none; a program can look up its own',
+        'dataflow_job_file': "use 'bourne explain' to see a pipeline",
+        'number_of_worker_harness_threads': 'a process runs one bundle at a time',
+    }
+
+    experiments: list[str] | None
+
+    @classmethod
+    def _add_argparse_args(cls, parser: Any) -> None:
+        parser.add_argument('--experiment', '--experiments', dest='experiments', action='comma_list',
+                            help='names, or name=value, separated by commas')
+        parser.add_argument('--dataflow_job_file')
+        parser.add_argument('--number_of_worker_harness_threads', type=int)
+
+    def add_experiment(self, experiment: str) -> None:
+        """Adds an experiment (``'name'`` or ``'name=value'``) unless it is there."""
+        if self.experiments is None:
+            self.experiments = []
+        if experiment not in self.experiments:
+            self.experiments.append(experiment)
+
+    def lookup_experiment(self, key: str, default: Any = None) -> Any:
+        """The value of the experiment ``key=value``, True if ``key`` is there alone, else ``default``."""
+        return lookup(self.experiments, key, default)
+
+
+def _named(name: str) -> Callable[[Callable[[str], int]], Callable[[str], int]]:
+    """Names a conversion as argparse's message shall call the value: ``invalid <name> value``."""
+
+    def rename(convert: Callable[[str], int]) -> Callable[[str], int]:
+        convert.__name__ = name
+        return convert
+
+    return rename
+
+
+@_named('whole number')
+def _whole_number(text: str) -> int:
+    if int(text) < 0:
+        raise ValueError(text)
+    return int(text)
+
+
+@_named('positive number')
+def _positive_number(text: str) -> int:
+    if int(text) < 1:
+        raise ValueError(text)
+    return int(text)
+
+
+@_named('size (such as 512MiB or 4GB)')
+def _size(text: str) -> int:
+    return parse_size(text)
+
+
+#: Beam's runners that run a pipeline in the calling process: here that is one runner.
+_LOCAL = frozenset({
+    'local', 'direct', 'bundlebaseddirect', 'switchingdirect', 'testdirect', 'inprocess', 'inprocesspipeline',
+    'fnapi', 'prism', 'interactive',
+})
+
+
+def runner_name(options: PipelineOptions | str | None = None) -> str:
+    """The name under which a runner is registered (entry point ``bourne.runners``).
+
+    Args:
+      options: options, or the name of a runner as it is written in Beam's programs: ``DirectRunner``,
+        ``direct``, or the path of a class. None is the default.
+
+    Returns:
+      ``'local'`` for Beam's runners that run in the calling process, else the name in lower case without
+      ``runner`` at its end (``DaskRunner`` is ``dask``). The path of any other class stays as it is.
+
+    Raises:
+      OptionsError: if the runner is not given by name.
+    """
+    name = options.view_as(StandardOptions).runner if isinstance(options, PipelineOptions) else options
+    if name is None:
+        return 'local'
+    if not isinstance(name, str):
+        raise OptionsError(f"the option 'runner' must be a name, got {name!r} ({type(name).__name__})")
+    short = name.rpartition('.')[2].lower().removesuffix('runner')
+    if short in _LOCAL or not short:
+        return 'local'
+    return name if '.' in name else short
+
+
+_current: ContextVar[PipelineOptions | None] = ContextVar('pipeline_options', default=None)
+_overrides: ContextVar[tuple[Mapping[str, Any], ...]] = ContextVar('options_overrides', default=())
+
+
+def get_pipeline_options() -> PipelineOptions | None:
+    """The options of the pipeline that is being built or run in this context, or None."""
+    return _current.get()
+
+
+@contextmanager
+def scoped_pipeline_options(options: PipelineOptions | None) -> Iterator[None]:
+    """Makes ``options`` those that :func:`get_pipeline_options` returns inside the ``with`` block."""
+    token = _current.set(options)
+    try:
+        yield
+    finally:
+        _current.reset(token)
+
+
+class OptionsContext:
+    """Sets options for the pipelines that are made inside a ``with`` block, or in a function it decorates.
+
+    Meant for pipelines that a program does not make itself, as in ``[1, 2, 3] | beam.Map(str)``. An inner
+    context wins over an outer one.
+
+    Args:
+      options: values by option name.
+    """
+
+    def __init__(self, **options: Any) -> None:
+        self.options = options
+        self._tokens: list[Token[tuple[Mapping[str, Any], ...]]] = []
+
+    def __enter__(self) -> OptionsContext:
+        self._tokens.append(_overrides.set((*_overrides.get(), self.options)))
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        _overrides.reset(self._tokens.pop())
+
+    def __call__(self, function: Callable[P, R]) -> Callable[P, R]:
+        @functools.wraps(function)
+        def inside(*args: P.args, **kwargs: P.kwargs) -> R:
+            with OptionsContext(**self.options):
+                return function(*args, **kwargs)
+
+        return inside
+
+    @classmethod
+    def augment_options(cls, options: PipelineOptions) -> PipelineOptions:
+        """Sets the values of the contexts around on ``options`` and returns it."""
+        for override in _overrides.get():
+            options._override(override)
+        return options
