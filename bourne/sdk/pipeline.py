@@ -184,8 +184,21 @@ class Pipeline:
         self.options.check()
         graph = self.to_graph()
         check.check_semantics(graph)
-        self.result = self._find_runner().run(graph, self.options)
+        self.result = self._find_runner().run(self._prepare(graph), self.options)
         return self.result
+
+    def free_label(self, label: str) -> str:
+        """The label, with a number after it if a transform in the present scope has it already."""
+        outer = f'{self._scopes[-1].label}/' if self._scopes[-1].label else ''
+        numbered, number = label, 1
+        while outer + numbered in self._labels:
+            number += 1
+            numbered = f'{label}_{number}'
+        return numbered
+
+    def _prepare(self, graph: Graph) -> Graph:
+        """What the runner gets of a graph; test pipelines send it through JSON."""
+        return graph
 
     def _find_runner(self) -> PipelineRunner:
         chosen = override.runner or self._runner
