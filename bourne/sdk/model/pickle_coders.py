@@ -144,7 +144,8 @@ class DeterministicFastPrimitivesCoder(Coder):
             names = [name for name, field in kind.__dict__['__dataclass_fields__'].items() if field.init]
             return self._object(b'c', value, [
                 part for name in names for part in (name.encode(), self.encode(getattr(value, name)))])
-        if hasattr(kind, '__setstate__') and kind.__reduce__ is object.__reduce__:
+        reduces_itself = getattr(kind, '__reduce__', None) is not object.__reduce__
+        if hasattr(kind, '__setstate__') and not reduces_itself:
             return self._object(b'g', value, [self.encode(value.__getstate__())])
         raise self._no_encoding(value, 'make it a tuple or a frozen dataclass, or register a deterministic '
                                        'coder for its class and give the input of the step that type')
