@@ -120,7 +120,7 @@ class Driver:
                     for number, splits in enumerate(parts)]
         count = self._partitions(stage)
         blocks: list[dict[str, list[Bundle]]] = [{} for _ in range(count)]
-        for name in stage.inputs:
+        for name in dict.fromkeys(stage.inputs):
             for part, bundles in zip(blocks, self._exchange(name, stage.entry, count), strict=True):
                 part.setdefault(name, []).extend(bundles)
         return [Task(stage, number, count, blocks=part, sides=sides) for number, part in enumerate(blocks)]

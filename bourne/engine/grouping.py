@@ -17,7 +17,7 @@ Merging windows are merged per key when all elements are there (Akidau et al., "
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 from bourne.engine.bundle import Bundle
@@ -50,7 +50,7 @@ def group(bundles: Iterable[Bundle], windowing: Windowing) -> Iterator[Bundle]:
       bourne.errors.KeyEncodingError: if a key has no deterministic encoding.
     """
     if windowing.windowfn.is_merging() or windowing.timestamp_combiner != TimestampCombiner.OUTPUT_AT_EOW:
-        yield from _group_timed(bundles, windowing)
+        yield from _group_timed(((0, bundle) for bundle in bundles), windowing, list, None)
         return
     tables: Tables = defaultdict(lambda: defaultdict(list))
     for bundle in bundles:
@@ -104,13 +104,53 @@ def emit(tables: dict[Any, dict[Any, Any]], windowing: Windowing) -> Iterator[Bu
         yield few
 
 
-def _group_timed(bundles: Iterable[Bundle], windowing: Windowing) -> Iterator[Bundle]:
+def group_inputs(parts: Iterable[tuple[int, Bundle]], windowing: Windowing, names: Sequence[Any],
+                 as_dict: bool) -> Iterator[Bundle]:
+    """Groups pairs of several inputs by key and window.
+
+    Args:
+      parts: the number of an input, and pairs of it.
+      windowing: the windowing of all of them.
+      names: under what each input's values are found in the result.
+      as_dict: the result is a dict, and not a tuple.
+
+    Yields:
+      Bundles of ``(key, {name: list of values, ...})``, or ``(key, (list of values, ...))``.
+    """
+
+    def lists() -> Any:
+        return {name: [] for name in names} if as_dict else tuple([] for _ in names)
+
+    if windowing.windowfn.is_merging() or windowing.timestamp_combiner != TimestampCombiner.OUTPUT_AT_EOW:
+        yield from _group_timed(parts, windowing, lists, names)
+        return
+    tables: dict[Any, dict[Any, Any]] = defaultdict(lambda: defaultdict(lists))
+    for port, bundle in parts:
+        try:
+            _insert_named(tables, bundle, names[port])
+        except (TypeError, ValueError) as error:
+            raise _explain(bundle, error) from error
+    yield from emit(tables, windowing)
+
+
+def _insert_named(tables: dict[Any, dict[Any, Any]], bundle: Bundle, name: Any) -> None:
+    if type(bundle.windows) is list:
+        for (key, value), window in zip(bundle.values, bundle.windows, strict=True):
+            tables[window][key][name].append(value)
+    else:
+        table = tables[bundle.windows]
+        for key, value in bundle.values:
+            table[key][name].append(value)
+
+
+def _group_timed(parts: Iterable[tuple[int, Bundle]], windowing: Windowing, lists: Callable[[], Any],
+                 names: Sequence[Any] | None) -> Iterator[Bundle]:
     """The general way: every element's own timestamp and window are kept until its key is complete."""
-    keys: dict[Any, list[tuple[Any, int, Any]]] = defaultdict(list)
-    for bundle in bundles:
+    keys: dict[Any, list[tuple[Any, int, int, Any]]] = defaultdict(list)
+    for port, bundle in parts:
         try:
             for (key, value), time, window, _ in bundle.rows():
-                keys[key].append((window, time, value))
+                keys[key].append((window, time, port, value))
         except (TypeError, ValueError) as error:
             raise _explain(bundle, error) from error
     check_keys(keys)
@@ -118,11 +158,11 @@ def _group_timed(bundles: Iterable[Bundle], windowing: Windowing) -> Iterator[Bu
     output_time = timestamper(windowing)
     out = Bundle([], [], [], ONLY_PANE)
     for key, elements in keys.items():
-        final = merge({window for window, _, _ in elements})
-        panes: dict[Any, tuple[list[Any], list[int]]] = {}
-        for window, time, value in elements:
-            values, times = panes.setdefault(final[window], ([], []))
-            values.append(value)
+        final = merge({window for window, *_ in elements})
+        panes: dict[Any, tuple[Any, list[int]]] = {}
+        for window, time, port, value in elements:
+            values, times = panes.setdefault(final[window], (lists(), []))
+            (values if names is None else values[names[port]]).append(value)
             times.append(time)
         for window, (values, times) in panes.items():
             out.values.append((key, values))

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from bourne.engine.program.calls import unsupported
 from bourne.errors import UnsupportedError
-from bourne.sdk.graph.nodes import Graph, ParDo
+from bourne.sdk.graph.graph import Graph
+from bourne.sdk.graph.nodes import ParDo
 
 
 def check_supported(graph: Graph) -> None:

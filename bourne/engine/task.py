@@ -10,7 +10,7 @@ import attrs
 
 from bourne.engine.bundle import Bundle
 from bourne.engine.combining import folding, of_all, of_nothing
-from bourne.engine.grouping import group
+from bourne.engine.grouping import group, group_inputs
 from bourne.engine.keyhash import key_group, partition_of
 from bourne.engine.plan.stage import MergeCombine, Op, Plan, Stage
 from bourne.engine.program.program import Program, Views
@@ -21,6 +21,7 @@ from bourne.sdk.model.pane import ONLY_PANE
 from bourne.sdk.model.sink import Writer, WriteTask
 from bourne.sdk.model.source import DEFAULT_RECORDS, Source
 from bourne.sdk.model.timestamp import GLOBAL_END_MICROS
+from bourne.sdk.model.trigger import DEFAULT_WINDOWING, Windowing
 from bourne.sdk.model.window import GLOBAL_WINDOW
 
 
@@ -136,9 +137,8 @@ def _feed(plan: Plan, run: Run, task: Task, program: Program, report: Report) ->
     if isinstance(root.payload, Read):
         _read(root.payload.source, run, task, program, report)
         return
-    bundles = [bundle for name in task.blocks for bundle in task.blocks[name]]
     program.metrics.default_step = root.label
-    for bundle in _cut(_rooted(plan, root, bundles, task), run.bundle_size):
+    for bundle in _cut(_rooted(plan, root, task), run.bundle_size):
         program.process_root(bundle)
         report(len(bundle), None)
 
@@ -162,21 +162,20 @@ def _read(source: Source[Any], run: Run, task: Task, program: Program, report: R
         report(0, (number + 1) / len(task.splits))
 
 
-def _rooted(plan: Plan, root: Op, bundles: list[Bundle], task: Task) -> Iterator[Bundle]:
+def _rooted(plan: Plan, root: Op, task: Task) -> Iterator[Bundle]:
     """What the operator at the head of a stage makes of its input."""
-    if not root.inputs:
-        windowing = None
-    else:
-        windowing = plan.collections[root.inputs[0]].windowing
+    parts = [(port, bundle) for name, port in zip(root.inputs, root.ports, strict=True) for bundle in task.blocks[name]]
+    bundles = [bundle for _, bundle in parts]
+    windowing = plan.collections[root.inputs[0]].windowing if root.inputs else DEFAULT_WINDOWING
     match root.payload:
-        case GroupByKey() if windowing is not None:
+        case GroupByKey(tags=None):
             return group(bundles, windowing)
-        case Combine(fn=fn, default=default) if windowing is not None:
+        case GroupByKey(tags=tags, as_dict=as_dict) if tags is not None:
+            return group_inputs(parts, windowing, tags if as_dict else range(len(tags)), as_dict)
+        case Combine(fn=fn, default=default):
             return _or_default(_combine(group(bundles, windowing), fn), root, default, task)
-        case MergeCombine(fn=fn, default=default) if windowing is not None:
+        case MergeCombine(fn=fn, default=default):
             return _or_default(_merge(bundles, fn, windowing), root, default, task)
-        case Combine(default=True) | MergeCombine(default=True):
-            return _or_default(iter(()), root, True, task)
     return iter(bundles)
 
 
@@ -186,21 +185,37 @@ def _combine(grouped: Iterator[Bundle], fn: Any) -> Iterator[Bundle]:
         yield bundle
 
 
-def _merge(bundles: list[Bundle], fn: Any, windowing: Any) -> Iterator[Bundle]:
+def _merge(bundles: list[Bundle], fn: Any, windowing: Windowing) -> Iterator[Bundle]:
     """Merges the accumulators of each key, and extracts the results."""
     fold = folding(fn)
-    if len(bundles) == 1:  # every key is there once: nothing to merge
-        merged: Iterable[Bundle] = bundles
-    else:
-        merged = group(bundles, windowing)
-    for bundle in merged:
+    single, several = _once_and_again(bundles)
+    for bundle in group(several, windowing):
+        bundle.values = [(key, fold.merge(parts)) for key, parts in bundle.values]
+        single.append(bundle)
+    for bundle in single:
         values = bundle.values
-        if merged is not bundles:
-            values = [(key, fold.merge(parts)) for key, parts in values]
         if fold.extract is not None:
             extract = fold.extract
             values = [(key, extract(accumulator)) for key, accumulator in values]
-        yield attrs.evolve(bundle, values=values, panes=ONLY_PANE)
+        yield Bundle(values, bundle.timestamps, bundle.windows, ONLY_PANE)
+
+
+def _once_and_again(bundles: list[Bundle]) -> tuple[list[Bundle], list[Bundle]]:
+    """Bundles whose keys come in no other one, and the rest.
+
+    A bundle of accumulators was flushed from one table, where a key and window stand once. So it shares keys only
+    with bundles that hold some of its windows.
+    """
+    if len(bundles) == 1:
+        return list(bundles), []
+    count: dict[Any, int] = {}
+    windows = [set(bundle.windows) if type(bundle.windows) is list else {bundle.windows} for bundle in bundles]
+    for found in windows:
+        for window in found:
+            count[window] = count.get(window, 0) + 1
+    alone = [all(count[window] == 1 for window in found) for found in windows]
+    return ([bundle for bundle, one in zip(bundles, alone, strict=True) if one],
+            [bundle for bundle, one in zip(bundles, alone, strict=True) if not one])
 
 
 def _or_default(bundles: Iterator[Bundle], root: Op, default: bool, task: Task) -> Iterator[Bundle]:

@@ -66,7 +66,7 @@ def _decode_session(raw: Any) -> BoundedWindow:
 
 
 def _session_end(raw: Any) -> int:
-    return raw[1] - 1 if type(raw) is tuple else raw.max_timestamp().micros
+    return int(raw[1]) - 1 if type(raw) is tuple else _end(raw)
 
 
 @lru_cache(maxsize=64)

@@ -42,7 +42,6 @@ class StandardOptions(PipelineOptions):
 
     _no_effect: ClassVar[Mapping[str, str]] = {
         'streaming': 'this version runs bounded data, as a batch',
-        'auto_unique_labels': 'two transforms with the same label are always refused',
         'no_wait_until_finish': 'a batch has finished when run() returns',
     }
 

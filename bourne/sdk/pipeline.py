@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from itertools import count
 from typing import Any
 
 import attrs
@@ -11,10 +12,11 @@ import attrs
 from bourne.errors import PipelineError, TransformError
 from bourne.sdk import resources, typehints
 from bourne.sdk.graph import check
-from bourne.sdk.graph.nodes import MAIN, Collection, Composite, Graph, Payload, Transform
+from bourne.sdk.graph.graph import Graph
+from bourne.sdk.graph.nodes import MAIN, Collection, Composite, Payload, Transform
 from bourne.sdk.location import user_location
 from bourne.sdk.model.trigger import DEFAULT_WINDOWING, Windowing
-from bourne.sdk.options import PipelineOptions, StandardOptions, TypeOptions, runner_name
+from bourne.sdk.options import OptionsContext, PipelineOptions, StandardOptions, TypeOptions, runner_name
 from bourne.sdk.pcollection import DoOutputsTuple, PBegin, PCollection, PValue
 from bourne.sdk.ptransform import PTransform, find_pipeline, pvalues_of
 from bourne.sdk.runner import PipelineResult, PipelineRunner, find_runner
@@ -50,7 +52,8 @@ class Pipeline:
                  argv: list[str] | None = None, display_data: Mapping[str, Any] | None = None) -> None:
         if options is not None and not isinstance(options, PipelineOptions):
             raise TransformError(f'Pipeline: options must be PipelineOptions, got {options!r}')
-        self.options = options if options is not None else PipelineOptions(argv if argv is not None else [])
+        given = options if options is not None else PipelineOptions(argv if argv is not None else [])
+        self.options = OptionsContext.augment_options(given)
         self.result: PipelineResult | None = None
         self._runner = runner
         self._transforms: list[Transform] = []
@@ -58,7 +61,7 @@ class Pipeline:
         self._composites: list[Composite] = []
         self._labels: dict[str, str] = {}
         self._open: dict[str, int] = {}
-        self._scopes: list[_Scope] = [_Scope('', '', {})]
+        self._scopes: list[_Scope] = [_Scope('', '', resources.resource_hints_from_options(self.options))]
         self._display = dict(display_data or {})
 
     def __or__(self, transform: Any) -> Any:
@@ -80,9 +83,7 @@ class Pipeline:
                             'capture only the values that are needed there')
 
     def _repr_html_(self) -> str:
-        from html import escape
-
-        return f'<pre class="mermaid">{escape(self.to_graph().to_mermaid())}</pre>'
+        return self.to_graph()._repr_html_()
 
     def apply(self, transform: Any, pvalueish: Any = None, label: str | None = None) -> Any:
         """Applies a transform, as ``|`` does.
@@ -104,7 +105,7 @@ class Pipeline:
             raise TransformError(_not_a_transform(transform))
         value = PBegin(self) if pvalueish is None else pvalueish
         self._check_owner(transform, value)
-        with self._scope(transform, label or transform.full_label()) as scope:
+        with self._scope(transform, label or transform.full_label(), user_location()) as scope:
             checked = self.options.view_as(TypeOptions).pipeline_type_check
             inputs = pvalues_of(value)
             if checked:
@@ -216,10 +217,11 @@ class Pipeline:
                 raise PipelineError(f'{transform.full_label()}: the input {item!r} belongs to another pipeline')
 
     @contextmanager
-    def _scope(self, transform: PTransform, label: str) -> Iterator[_Scope]:
+    def _scope(self, transform: PTransform, label: str, location: str) -> Iterator[_Scope]:
         outer = self._scopes[-1]
         full = f'{outer.label}/{label}' if outer.label else label
-        location = user_location()
+        if full in self._labels and self.options.view_as(StandardOptions).auto_unique_labels:
+            full = next(numbered for number in count(2) if (numbered := f'{full} ({number})') not in self._labels)
         if full in self._labels:
             raise PipelineError(
                 f'a transform with the label {full!r} already exists in the pipeline (applied at '

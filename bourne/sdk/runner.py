@@ -7,7 +7,7 @@ from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any
 
 from bourne.errors import OptionsError
-from bourne.sdk.graph.nodes import Graph
+from bourne.sdk.graph.graph import Graph
 from bourne.sdk.metrics import MetricResults
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from bourne.engine.plan.fusion import fuse_producers
 from bourne.engine.plan.lifting import lift_combiners
 from bourne.engine.plan.siblings import fuse_siblings
 from bourne.engine.plan.stage import Plan, initial_plan
-from bourne.sdk.graph.nodes import Graph
+from bourne.sdk.graph.graph import Graph
 
 Pass = Callable[[Plan], Plan]
 

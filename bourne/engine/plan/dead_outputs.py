@@ -17,9 +17,10 @@ def drop_dead_outputs(plan: Plan) -> Plan:
         kept = [attrs.evolve(op, outputs={tag: name for tag, name in op.outputs.items() if name in read})
                 for op in ops]
         kept = [op for op in kept if op.outputs or not _pure(op.payload)]
-        if kept == ops:
-            break
+        settled = [op.outputs for op in kept] == [op.outputs for op in ops]
         ops = kept
+        if settled:
+            break
     alive = {name for op in ops for name in op.outputs.values()}
     collections = {name: item for name, item in plan.collections.items() if name in alive}
     return attrs.evolve(plan, collections=collections).with_ops(ops)

@@ -21,6 +21,7 @@ def remove_flattens(plan: Plan) -> Plan:
         if isinstance(op.payload, Flatten):
             union[op.outputs[MAIN]] = inputs
         else:
-            kept.append(attrs.evolve(op, inputs=inputs, side_inputs=tuple(map(expand, op.side_inputs))))
+            ports = tuple(port for name, port in zip(op.inputs, op.ports, strict=True) for _ in expand((name,)))
+            kept.append(attrs.evolve(op, inputs=inputs, side_inputs=tuple(map(expand, op.side_inputs)), ports=ports))
     collections = {name: item for name, item in plan.collections.items() if name not in union}
     return attrs.evolve(plan, collections=collections).with_ops(kept)

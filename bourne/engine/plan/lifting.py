@@ -25,9 +25,10 @@ def lift_combiners(plan: Plan) -> Plan:
         for number, name in enumerate(op.inputs):
             label = f'{op.label}/lifted' + (f'[{number}]' if number else '')
             collections[label] = Collection(label, collections[name].windowing, collections[name].bounded)
-            ops.append(Op(label, PreCombine(op.payload.fn), (name,), (), {MAIN: label}, op.location, op.hints))
+            ops.append(Op(label, PreCombine(op.payload.fn), (name,), (), {MAIN: label}, op.location, op.hints, (0,)))
             parts.append(label)
-        ops.append(attrs.evolve(op, inputs=tuple(parts), payload=MergeCombine(op.payload.fn, op.payload.default)))
+        ops.append(attrs.evolve(op, inputs=tuple(parts), ports=(0,) * len(parts),
+                                payload=MergeCombine(op.payload.fn, op.payload.default)))
     return attrs.evolve(plan, collections=collections).with_ops(ops)
 
 

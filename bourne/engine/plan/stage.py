@@ -7,10 +7,10 @@ from typing import Any
 
 import attrs
 
+from bourne.sdk.graph.graph import Graph
 from bourne.sdk.graph.nodes import (
     Collection,
     Combine,
-    Graph,
     GroupByKey,
     ParDo,
     Payload,
@@ -56,6 +56,7 @@ class Op:
       inputs: collections whose union is its input.
       side_inputs: for each side input, the collections whose union it is.
       outputs: its output collections by tag, those that somebody reads.
+      ports: for a grouping of several inputs, the number of the input that each collection belongs to.
       location: the user's ``file:line``.
       hints: resource hints.
     """
@@ -67,6 +68,7 @@ class Op:
     outputs: Mapping[str, str] = attrs.field(factory=dict)
     location: str = ''
     hints: Mapping[str, Any] = attrs.field(factory=dict)
+    ports: tuple[int, ...] = ()
 
     @property
     def entry(self) -> str | None:
@@ -195,7 +197,7 @@ class Plan:
 def initial_plan(graph: Graph) -> Plan:
     """Every transform an operator in a stage of its own."""
     ops = [Op(t.label, t.payload, t.inputs, tuple((name,) for name in t.side_inputs), dict(t.outputs), t.location,
-              dict(t.hints)) for t in graph.transforms]
+              dict(t.hints), tuple(range(len(t.inputs)))) for t in graph.transforms]
     return Plan((), dict(graph.collections)).with_ops(ops)
 
 

@@ -262,8 +262,7 @@ class Generator:
             value = (argument, self._plain(row).text)
         elif fn.name != 'identity':
             key, item = self._pair(row, origin)
-            forms: dict[str, str | tuple[str, str]] = {
-                'key': key, 'value': item, 'swap': (item, key), 'tag': (key, f'({argument}, {item})')}
+            forms: dict[str, str | tuple[str, str]] = {'key': key, 'value': item, 'swap': (item, key)}
             value = forms[fn.name]
         self.produce(op.outputs.get(MAIN), attrs.evolve(row, value=value))
 

@@ -56,7 +56,7 @@ class Program:
                  writers: dict[str, Writer[Any]] | None = None) -> None:
         self.stage = stage
         self.layout = Layout(plan, stage)
-        self.writers = writers or {}
+        self.writers = writers if writers is not None else {}
         self.outputs: dict[str, list[Bundle]] = {name: [] for name in self.layout.outs}
         self.metrics = MetricsContainer(stage.ops[0].label)
         self.finalizer = BundleFinalizer()

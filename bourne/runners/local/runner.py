@@ -8,10 +8,11 @@ from bourne.engine.driver import Driver
 from bourne.engine.plan.compile import compile_plan
 from bourne.engine.supported import check_supported
 from bourne.engine.task import Run
+from bourne.runners.local.collector import relaxed_collector
 from bourne.runners.local.inline import InlineExecutor
 from bourne.runners.local.progress import Cancelled, Progress
+from bourne.sdk.graph.graph import Graph
 from bourne.sdk.graph.isolate import isolate
-from bourne.sdk.graph.nodes import Graph
 from bourne.sdk.metrics import MetricResults
 from bourne.sdk.model.metric import MetricsContainer
 from bourne.sdk.options import LocalOptions, PipelineOptions
@@ -72,7 +73,7 @@ class LocalRunner(PipelineRunner):
         run = Run(uuid.uuid4().hex[:12], local.bundle_size)
         driver = Driver(compile_plan(graph), InlineExecutor(), run, progress, metrics)
         try:
-            with progress:
+            with progress, relaxed_collector():
                 driver.run()
         except Cancelled:
             result.finished(PipelineState.CANCELLED)

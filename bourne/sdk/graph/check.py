@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from bourne.errors import GraphError, PipelineError, TransformError, UnsupportedError
-from bourne.sdk.graph.nodes import Combine, Flatten, Graph, GroupByKey, ParDo, Read, Transform
+from bourne.sdk.graph.graph import Graph
+from bourne.sdk.graph.nodes import Combine, Flatten, GroupByKey, ParDo, Read, Transform
 from bourne.sdk.model.trigger import AccumulationMode, AfterWatermark, DefaultTrigger
 
 
@@ -41,6 +42,8 @@ def check_structure(graph: Graph) -> None:
 
 def _check_arity(transform: Transform) -> None:
     wanted = 0 if isinstance(transform.payload, Read) else 1
+    if isinstance(transform.payload, GroupByKey) and transform.payload.tags is not None:
+        wanted = len(transform.payload.tags)
     if not isinstance(transform.payload, Flatten) and len(transform.inputs) != wanted:
         raise GraphError(f'{transform.label}: a {transform.kind} has {wanted} main input(s), '
                          f'not {len(transform.inputs)}')
@@ -67,10 +70,10 @@ def check_semantics(graph: Graph) -> None:
 
 def _check_windowing(graph: Graph, transform: Transform) -> None:
     payload = transform.payload
-    if isinstance(payload, Flatten):
+    if isinstance(payload, (Flatten, GroupByKey)):
         windowfns = {graph.collections[name].windowing.windowfn for name in transform.inputs}
         if len(windowfns) > 1:
-            raise PipelineError(f'{transform.label}: the inputs of a Flatten must have the same windows, got '
+            raise PipelineError(f'{transform.label}: all inputs must have the same windows, got '
                                 + ' and '.join(sorted(map(repr, windowfns))))
     for name in transform.side_inputs:
         if graph.collections[name].windowing.windowfn.is_merging():

@@ -8,7 +8,8 @@ from typing import Any
 import attrs
 
 from bourne.sdk.graph import pickling
-from bourne.sdk.graph.nodes import Combine, Graph, ParDo, Transform, WindowInto
+from bourne.sdk.graph.graph import Graph
+from bourne.sdk.graph.nodes import Combine, ParDo, Transform, WindowInto
 from bourne.sdk.model.combinefn import known_name
 from bourne.sdk.model.known import Known
 from bourne.sdk.model.portable import is_portable

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from bourne.errors import GraphError
 from bourne.sdk.graph import codec
-from bourne.sdk.graph.nodes import KINDS, Collection, Composite, Graph, Transform
+from bourne.sdk.graph.nodes import KINDS, Collection, Composite, Transform
 from bourne.sdk.model.trigger import DEFAULT_WINDOWING, Windowing
+
+if TYPE_CHECKING:
+    from bourne.sdk.graph.graph import Graph
 
 FORMAT = 'bourne-graph'
 VERSION = 1
@@ -75,8 +78,8 @@ def _encode_composite(composite: Composite) -> dict[str, Any]:
     return {key: value for key, value in entry.items() if value or key == 'label'}
 
 
-def from_json(text: str) -> Graph:
-    """The graph of :func:`to_json`'s text.
+def from_json(text: str) -> dict[str, Any]:
+    """What the graph of :func:`to_json`'s text is made of: the arguments of ``Graph``, by name.
 
     Raises:
       GraphError: if the text is not such a graph, is of an unknown version, or holds a transform of an unknown kind.
@@ -95,20 +98,19 @@ def from_json(text: str) -> Graph:
         raise GraphError(f'the graph is not well formed: {type(error).__name__}: {error}') from error
 
 
-def _decode(document: dict[str, Any]) -> Graph:
+def _decode(document: dict[str, Any]) -> dict[str, Any]:
     windowings = [_shared_default(codec.decode(item)) for item in document['windowings']]
-    return Graph(
-        transforms=tuple(_decode_transform(entry) for entry in document['transforms']),
-        collections={
+    return {
+        'transforms': tuple(_decode_transform(entry) for entry in document['transforms']),
+        'collections': {
             name: Collection(name, windowings[entry['windowing']], entry.get('bounded', True), entry['type'])
             for name, entry in document['collections'].items()},
-        composites=tuple(
+        'composites': tuple(
             Composite(**{**entry, 'inputs': tuple(entry.get('inputs', ())),
                          'display': codec.decode(entry.get('display', {}))})
             for entry in document['composites']),
-        options=codec.decode(document['options']),
-        isolated=True,
-    )
+        'options': codec.decode(document['options']),
+    }
 
 
 def _shared_default(windowing: Windowing) -> Windowing:

@@ -98,7 +98,15 @@ class ParDo:
 @portable
 @attrs.frozen
 class GroupByKey:
-    """Turns pairs into pairs of a key and all of its values, per window and pane."""
+    """Turns pairs into pairs of a key and all of its values, per window and pane.
+
+    Attributes:
+      tags: for a grouping of several inputs by key, what each is called; then the values are a list for each.
+      as_dict: these lists come in a dict by tag, and not in a tuple.
+    """
+
+    tags: tuple[Any, ...] | None = None
+    as_dict: bool = False
 
 
 @portable
@@ -183,7 +191,7 @@ class Transform:
     Attributes:
       label: its full label, unique in the graph, and its identity from run to run.
       payload: what it does.
-      inputs: ids of its main inputs; more than one only for Flatten.
+      inputs: ids of its main inputs; more than one only for Flatten and a tagged GroupByKey.
       side_inputs: ids of its side inputs.
       outputs: ids of its output collections by tag; the main one is ``MAIN``.
       parent: the label of the composite that it is part of, or ``''``.
@@ -229,22 +237,3 @@ class Composite:
     outputs: Mapping[str, str] = attrs.field(factory=dict)
     location: str = ''
     display: Mapping[str, Any] = attrs.field(factory=dict)
-
-
-@attrs.frozen
-class Graph:
-    """A whole pipeline, as it was described: immutable, serialisable, without any execution.
-
-    Attributes:
-      transforms: the primitives, each after those that produce its inputs.
-      collections: the collections by id.
-      composites: the composites, outer ones first.
-      options: the pipeline's options, plain data.
-      isolated: its user functions are copies that nobody else has.
-    """
-
-    transforms: tuple[Transform, ...] = ()
-    collections: Mapping[str, Collection] = attrs.field(factory=dict)
-    composites: tuple[Composite, ...] = ()
-    options: Mapping[str, Any] = attrs.field(factory=dict)
-    isolated: bool = attrs.field(default=False, eq=False)

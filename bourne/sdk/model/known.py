@@ -24,7 +24,6 @@ class Known:
     ``swap``        ``(v, k)`` where ``x`` is ``(k, v)``
     ``pair_with``   ``(x, argument)``
     ``keyed_by``    ``(argument, x)``
-    ``tag``         ``(k, (argument, v))`` where ``x`` is ``(k, v)``
     ==============  =================================
 
     Attributes:
@@ -51,8 +50,6 @@ class Known:
                 return v
             case 'swap':
                 return (v, k)
-            case 'tag':
-                return (k, (self.argument, v))
         raise ExecutionError(f'there is no known function {self.name!r}')
 
     def default_label(self) -> str:

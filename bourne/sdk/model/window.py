@@ -202,7 +202,7 @@ class TimestampedValue(Generic[T]):
         return hash((self.value, self.micros))
 
     def __lt__(self, other: TimestampedValue[T]) -> bool:
-        return bool((self.value, self.micros) < (other.value, other.micros))  # type: ignore[operator]
+        return bool((self.value, self.micros) < (other.value, other.micros))
 
     def __reduce__(self) -> Any:
         return (type(self), (self.value, self._timestamp))

@@ -12,8 +12,7 @@ from unittest import SkipTest
 
 import attrs
 
-from bourne.sdk.graph.json import from_json, to_json
-from bourne.sdk.graph.nodes import Graph
+from bourne.sdk.graph.graph import Graph
 from bourne.sdk.options import PipelineOptions
 from bourne.sdk.pipeline import Pipeline
 from bourne.sdk.runner import PipelineResult, PipelineRunner, PipelineState
@@ -117,7 +116,7 @@ class TestPipeline(Pipeline):
         return result
 
     def _prepare(self, graph: Graph) -> Graph:
-        return from_json(to_json(graph))
+        return Graph.from_json(graph.to_json())
 
     def get_pipeline_options(self) -> PipelineOptions:
         """The options."""

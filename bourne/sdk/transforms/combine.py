@@ -240,7 +240,7 @@ class _DefaultIfEmpty(DoFn):
     def __init__(self, fn: CombineFn) -> None:
         self.fn = fn
 
-    def process(self, element: Any, combined: Any, *args: Any, **kwargs: Any) -> Iterable[Any]:  # type: ignore[override]
+    def process(self, element: Any, combined: Any, *args: Any, **kwargs: Any) -> Iterable[Any]:
         results = list(combined)
         return results or [self.fn.apply([], *args, **kwargs)]
 

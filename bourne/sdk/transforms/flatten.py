@@ -8,6 +8,7 @@ from bourne.errors import PipelineError, TransformError
 from bourne.sdk import typehints
 from bourne.sdk.graph import nodes
 from bourne.sdk.graph.nodes import MAIN
+from bourne.sdk.model.trigger import DEFAULT_WINDOWING, Windowing
 from bourne.sdk.pcollection import PBegin, PCollection
 from bourne.sdk.ptransform import PTransform, many_inputs, one_input
 
@@ -29,15 +30,25 @@ class Flatten(PTransform):
         if pipeline is None:
             raise TransformError(f'{self.full_label()} was applied to no collection and knows no pipeline; '
                                  f'write Flatten(pipeline=p)')
-        windowings = {item.windowing.windowfn for item in inputs}
-        if len(windowings) > 1:
-            raise PipelineError(f'{self.full_label()}: the inputs must have the same windows, got '
-                                + ' and '.join(sorted(map(repr, windowings))) + '; apply WindowInto before')
+        same_windows(self, inputs)
         types = {typehints.describe(item.element_type): item.element_type for item in inputs}
         element_type = next(iter(types.values())) if len(types) == 1 else typehints.union(types.values())
         made = pipeline.add(nodes.Flatten(), inputs, element_type=element_type)[MAIN]
         assert isinstance(made, PCollection)
         return made
+
+
+def same_windows(transform: PTransform, inputs: list[PCollection[Any]]) -> Windowing:
+    """The windowing of several inputs.
+
+    Raises:
+      PipelineError: if their windows differ.
+    """
+    windowings = {item.windowing.windowfn: item.windowing for item in inputs}
+    if len(windowings) > 1:
+        raise PipelineError(f'{transform.full_label()}: the inputs must have the same windows, got '
+                            + ' and '.join(sorted(map(repr, windowings))) + '; apply WindowInto before')
+    return next(iter(windowings.values()), DEFAULT_WINDOWING)
 
 
 class FlattenWith(PTransform):

@@ -5,20 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-import attrs
-
 from bourne.errors import TransformError
 from bourne.sdk import typehints
 from bourne.sdk.graph import nodes
 from bourne.sdk.graph.nodes import MAIN
-from bourne.sdk.model.known import Known
-from bourne.sdk.model.portable import portable
 from bourne.sdk.model.trigger import DefaultTrigger
 from bourne.sdk.model.window import GlobalWindows
 from bourne.sdk.pcollection import PCollection
 from bourne.sdk.ptransform import PTransform, one_input
-from bourne.sdk.transforms.flatten import Flatten
-from bourne.sdk.transforms.pardo import Map
+from bourne.sdk.transforms.flatten import same_windows
 from bourne.sdk.transforms.window import regrouped
 
 
@@ -72,23 +67,6 @@ class Reshuffle(PTransform):
         return source.pipeline.add(nodes.Reshuffle(), [source], element_type=source.element_type)[MAIN]
 
 
-@portable
-@attrs.frozen
-class _Untag:
-    """Sorts the tagged values of a key into a list for each input."""
-
-    tags: tuple[Any, ...]
-    as_dict: bool
-
-    def __call__(self, element: tuple[Any, Any]) -> Any:
-        key, values = element
-        lists: list[list[Any]] = [[] for _ in self.tags]
-        appends = [one.append for one in lists]
-        for number, value in values:
-            appends[number](value)
-        return key, dict(zip(self.tags, lists, strict=True)) if self.as_dict else tuple(lists)
-
-
 class CoGroupByKey(PTransform):
     """Joins collections of pairs by key.
 
@@ -109,19 +87,19 @@ class CoGroupByKey(PTransform):
                                  f'{pcolls!r}')
         as_dict = isinstance(pcolls, Mapping)
         named = list(pcolls.items()) if isinstance(pcolls, Mapping) else list(enumerate(pcolls))
-        tagged = []
+        sources = [one_input(self, pcoll) for _, pcoll in named]
         keys = []
-        for number, (name, pcoll) in enumerate(named):
-            source = one_input(self, pcoll)
-            key, value = typehints.key_value_types(source.element_type, self.full_label())
-            keys.append(key)
-            tagged.append(source | f'Tag[{name}]' >> Map(Known('tag', number))
-                          .with_output_types(typehints.KV[key, typehints.Tuple[int, value]]))
-        lists = typehints.List[Any]
-        joined = typehints.Dict[Any, lists] if as_dict else typehints.Tuple[(lists,) * len(named)]
-        key = keys[0] if keys and all(one == keys[0] for one in keys) else Any
-        made = (tuple(tagged) | Flatten(pipeline=self.pipeline) | GroupByKey()
-                | 'Untag' >> Map(_Untag(tuple(name for name, _ in named), as_dict))
-                .with_output_types(typehints.KV[key, joined]))
+        for source in sources:
+            check_groupable(self, source)
+            keys.append(typehints.key_value_types(source.element_type, self.full_label())[0])
+        pipeline = sources[0].pipeline if sources else self.pipeline
+        if pipeline is None:
+            raise TransformError(f'{self.full_label()} was applied to no collection and knows no pipeline; '
+                                 f'write CoGroupByKey(pipeline=p)')
+        windowing = same_windows(self, sources)
+        lists: Any = dict[Any, list[Any]] if as_dict else tuple[(list[Any],) * len(named)]  # type: ignore[misc]
+        key: Any = keys[0] if keys and all(one == keys[0] for one in keys) else Any
+        made = pipeline.add(nodes.GroupByKey(tuple(name for name, _ in named), as_dict), sources,
+                            windowing=regrouped(windowing), element_type=typehints.KV[key, lists])[MAIN]
         assert isinstance(made, PCollection)
         return made

@@ -1,0 +1,1 @@
+"""Programs that measure bourne beside hand-written loops. Run them with ``make bench``."""
