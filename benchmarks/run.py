@@ -23,8 +23,8 @@ from benchmarks.startup import import_time, smallest_pipeline  # noqa: E402
 from benchmarks.workloads import WORKLOADS  # noqa: E402
 
 
-def compare(name: str, rounds: int) -> list[str]:
-    """The table rows of a workload; rounds alternate, so that a noisy machine disturbs both contenders alike."""
+def compare(name: str, rounds: int) -> str:
+    """The table row of a workload; rounds alternate, so that a noisy machine disturbs both contenders alike."""
     work = WORKLOADS[name]
     work.prepare()
     taken: dict[str, list[Measure]] = {'by_hand': [], 'pipeline': []}
@@ -36,9 +36,8 @@ def compare(name: str, rounds: int) -> list[str]:
     best = {who: min(results, key=lambda one: one.cpu) for who, results in taken.items()}
     hand, ours = best['by_hand'], best['pipeline']
     ratio = statistics.median(b.cpu / a.cpu for a, b in zip(taken['by_hand'], taken['pipeline'], strict=True))
-    return [
-        f'| {work.title} | {work.amount / hand.cpu:.2f} | {work.amount / ours.cpu:.2f} | {work.unit} '
-        f'| {ratio:.2f} | {work.goal:.2f} | {hand.memory:.0f} | {ours.memory:.0f} |']
+    return (f'| {work.title} | {work.amount / hand.cpu:.2f} | {work.amount / ours.cpu:.2f} | {work.unit} '
+            f'| {ratio:.2f} | {work.goal:.2f} | {hand.memory:.0f} | {ours.memory:.0f} |')
 
 
 def machine() -> str:
@@ -54,16 +53,15 @@ def table(names: list[str], rounds: int) -> str:
     lines = [
         '# Benchmarks', '',
         'Written by `make bench`. Each row compares a pipeline on the inline local runner with the loop that a good',
-        'engineer writes by hand, on the same input, each in a process of its own, in turn. Throughput is per second of',
-        'CPU time, of the best round. The ratio is the CPU time of the pipeline in that of the loop, the median over',
+        'engineer writes by hand, on the same input, each in a process of its own, in turn. Throughput is per second',
+        'of CPU time, of the best round. The ratio is the CPU time of the pipeline in that of the loop, the median over',
         f'{rounds} rounds; the goal is the most that it should be. Memory is the peak of the process, input included.',
         '', f'Machine: {machine()}.', '',
         '| workload | by hand | bourne | unit per CPU s | ratio | goal | MB by hand | MB bourne |',
         '|---|---:|---:|---|---:|---:|---:|---:|']
     for name in names:
-        for row in compare(name, rounds):
-            print(row, flush=True)
-            lines.append(row)
+        lines.append(compare(name, rounds))
+        print(lines[-1], flush=True)
     first, next_ = smallest_pipeline()
     lines += ['', '| start | measured | goal |', '|---|---:|---:|',
               f'| `import bourne` beyond the start of Python | {import_time() * 1000:.0f} ms | 120 ms |',

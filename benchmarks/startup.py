@@ -5,14 +5,14 @@ from __future__ import annotations
 import subprocess
 import sys
 
-_IMPORT = '''
+_IMPORT = """
 import time
 start = time.perf_counter()
 import bourne
 print(time.perf_counter() - start)
-'''
+"""
 
-_SMALLEST = '''
+_SMALLEST = """
 import time
 import bourne as beam
 from bourne.sdk.testing import TestPipeline, assert_that, equal_to
@@ -25,7 +25,7 @@ def smallest():
 
 print(smallest())
 print(sorted(smallest() for _ in range(50))[25])
-'''
+"""
 
 
 def _run(program: str) -> list[float]:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from bourne.engine.bundle import Bundle
-from bourne.engine.keyhash import key_group, partition_of
+from bourne.engine.keyhash import partitions_of
 from bourne.engine.plan.stage import BY_KEY, SPREAD
 
 
@@ -23,12 +21,8 @@ def partition(bundle: Bundle, kind: str, partitions: int, turn: int = 0) -> list
     if kind == SPREAD:
         return [bundle.take(slice((number - turn) % partitions, None, partitions)) for number in range(partitions)]
     assert kind == BY_KEY, kind
-    owners: dict[Any, int] = {}
     chosen: list[list[int]] = [[] for _ in range(partitions)]
-    for position, (key, _) in enumerate(bundle.values):
-        owner = owners.get(key)
-        if owner is None:
-            owner = owners[key] = partition_of(key_group(key), partitions)
+    for position, owner in enumerate(partitions_of([key for key, _ in bundle.values], partitions)):
         chosen[owner].append(position)
     return [_pick(bundle, positions) for positions in chosen]
 

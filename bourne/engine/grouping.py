@@ -21,7 +21,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 from bourne.engine.bundle import Bundle
-from bourne.engine.keyhash import check_keys
+from bourne.engine.keyhash import check_keys, key_aliases
 from bourne.engine.windows import raw_windows
 from bourne.errors import ExecutionError
 from bourne.sdk.model.known import short
@@ -58,7 +58,7 @@ def group(bundles: Iterable[Bundle], windowing: Windowing) -> Iterator[Bundle]:
             _insert(tables, bundle)
         except (TypeError, ValueError) as error:
             raise _explain(bundle, error) from error
-    yield from emit(tables, windowing)
+    yield from emit(tables, windowing, list.extend)
 
 
 def _insert(tables: Tables, bundle: Bundle) -> None:
@@ -87,13 +87,44 @@ def _explain(bundle: Bundle, error: Exception) -> Exception:
     return error
 
 
-def emit(tables: dict[Any, dict[Any, Any]], windowing: Windowing) -> Iterator[Bundle]:
-    """Bundles of what stands in tables by window and key, with the end of the window as timestamp."""
+def unify_keys(table: dict[Any, Any], join: Callable[[Any, Any], Any]) -> None:
+    """Joins the entries of keys that are one by their encoding, although ``==`` keeps them apart (NaN, for one).
+
+    Args:
+      table: the entries by key; changed in place.
+      join: takes two entries; changes the first or, if it cannot, returns the joined one.
+
+    Raises:
+      bourne.errors.KeyEncodingError: if a key has no deterministic encoding.
+    """
+    if check_keys(table):
+        return
+    for alias, key in key_aliases(table).items():
+        joined = join(table[key], table.pop(alias))
+        if joined is not None:
+            table[key] = joined
+
+
+def _join_lists(ours: Any, others: Any) -> None:
+    """Joins the lists of several inputs, which stand in a dict or a tuple."""
+    pairs = ((ours[name], others[name]) for name in ours) if isinstance(ours, dict) else zip(ours, others, strict=True)
+    for one, other in pairs:
+        one.extend(other)
+
+
+def emit(tables: dict[Any, dict[Any, Any]], windowing: Windowing, join: Callable[[Any, Any], Any]) -> Iterator[Bundle]:
+    """Bundles of what stands in tables by window and key, with the end of the window as timestamp.
+
+    Args:
+      tables: the entries by raw window and key; emptied.
+      windowing: the windowing.
+      join: see :func:`unify_keys`.
+    """
     end = raw_windows(windowing.windowfn).end
     few = Bundle([], [], [], ONLY_PANE)
     for window in list(tables):
         table = tables.pop(window)
-        check_keys(table)
+        unify_keys(table, join)
         if len(table) >= FEW or (not tables and not few.values):
             yield Bundle(list(table.items()), end(window), window, ONLY_PANE)
             continue
@@ -130,7 +161,7 @@ def group_inputs(parts: Iterable[tuple[int, Bundle]], windowing: Windowing, name
             _insert_named(tables, bundle, names[port])
         except (TypeError, ValueError) as error:
             raise _explain(bundle, error) from error
-    yield from emit(tables, windowing)
+    yield from emit(tables, windowing, _join_lists)
 
 
 def _insert_named(tables: dict[Any, dict[Any, Any]], bundle: Bundle, name: Any) -> None:
@@ -153,7 +184,7 @@ def _group_timed(parts: Iterable[tuple[int, Bundle]], windowing: Windowing, list
                 keys[key].append((window, time, port, value))
         except (TypeError, ValueError) as error:
             raise _explain(bundle, error) from error
-    check_keys(keys)
+    unify_keys(keys, list.extend)
     merge = merger(windowing.windowfn)
     output_time = timestamper(windowing)
     out = Bundle([], [], [], ONLY_PANE)

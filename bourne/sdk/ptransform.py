@@ -11,7 +11,7 @@ from bourne.errors import TransformError
 from bourne.sdk.display import HasDisplayData
 from bourne.sdk.pcollection import DoOutputsTuple, PBegin, PCollection, PValue
 from bourne.sdk.resources import parse_resource_hints
-from bourne.sdk.typehints import WithTypeHints
+from bourne.sdk.typehints import IOTypeHints, WithTypeHints, get_type_hints
 
 if TYPE_CHECKING:
     from bourne.sdk.pipeline import Pipeline
@@ -39,6 +39,11 @@ class PTransform(WithTypeHints, HasDisplayData):
     def full_label(self) -> str:
         """The label that the step will have within its scope."""
         return self.label or self.default_label()
+
+    def default_type_hints(self) -> Any:
+        """What the annotations of :meth:`expand` say of the collections' elements."""
+        found = IOTypeHints.from_callable(self.expand)
+        return found and found.strip_pcoll(PCollection)
 
     def expand(self, input_or_inputs: Any) -> Any:
         """Applies the transforms that this one is made of.
@@ -152,6 +157,9 @@ class _FunctionTransform(PTransform):
 
     def default_label(self) -> str:
         return self._fn.__name__
+
+    def default_type_hints(self) -> Any:
+        return get_type_hints(self._fn)
 
     def expand(self, input_or_inputs: Any) -> Any:
         return self._fn(input_or_inputs, *self._args, **self._kwargs)

@@ -33,7 +33,9 @@ def _producer_stage(op: Op, home: dict[str, int], groups: list[list[Op]]) -> int
     if len(makers) != 1:
         return None
     target = makers.pop()
-    if any(isinstance(other.payload, Write) and set(op.inputs).intersection(other.outputs.values()) for other in groups[target]):
+    writes = [other for other in groups[target] if isinstance(other.payload, Write)]
+    committed = {name for other in writes for name in other.outputs.values()}
+    if committed.intersection(op.inputs):
         return None
     sides = {home[name] for names in op.side_inputs for name in names}
     return None if any(depends(side, target, home, groups) for side in sides) else target

@@ -247,8 +247,9 @@ class Program:
     def _flush(self, op: Op, tables: Any) -> None:
         assert isinstance(op.payload, PreCombine)
         name = op.outputs[MAIN]
-        compact = folding(op.payload.fn).compact
-        for bundle in emit(tables, self._windowings[name]):
+        fold = folding(op.payload.fn)
+        compact = fold.compact
+        for bundle in emit(tables, self._windowings[name], lambda one, other: fold.merge([one, other])):
             if compact is not None:
                 bundle.values = [(key, compact(accumulator)) for key, accumulator in bundle.values]
             self._dispatch(bundle, name)

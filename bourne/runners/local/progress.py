@@ -91,8 +91,8 @@ class Progress:
         from rich.console import Console
         from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-        self._bar = Progress(TextColumn('{task.description}'), BarColumn(),
-                             TextColumn('{task.fields[elements]} elements'), TimeElapsedColumn(), console=Console(stderr=True), transient=True)
+        columns = (TextColumn('{task.description}'), BarColumn(), TextColumn('{task.fields[elements]} elements'))
+        self._bar = Progress(*columns, TimeElapsedColumn(), console=Console(stderr=True), transient=True)
         self._task = self._bar.add_task('', total=self._total, elements='0')
         self._bar.start()
 

@@ -144,8 +144,9 @@ def _arrow_svg(graph: Graph, arrow: _Arrow) -> str:
     first = arrow.items[0]
     path = f'M{first.x:.0f} {first.y + _HEIGHT:.0f}'
     for upper, lower in zip(arrow.items, arrow.items[1:]):
-        start = upper.y + (_HEIGHT if upper.branch else 0)
-        half = (start + lower.y) / 2
+        # A point's way through its layer is straight, since there are boxes beside it.
+        path += '' if upper.branch else f'V{upper.y + _HEIGHT:.0f}'
+        half = (upper.y + _HEIGHT + lower.y) / 2
         path += f'C{upper.x:.0f} {half:.0f} {lower.x:.0f} {half:.0f} {lower.x:.0f} {lower.y:.0f}'
     told = '\n'.join(f'{name}: {outline.traits(graph.collections[name])}' for name in arrow.collections)
     dashes = '' if arrow.main else ' stroke-dasharray="4 3"'

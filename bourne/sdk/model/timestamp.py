@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import time
 from datetime import UTC, datetime, timedelta
@@ -27,7 +28,7 @@ def _micros(seconds: Any, micros: Any, what: str) -> int:
     # Whole seconds stay exact; only the fraction of a float goes through rounding.
     if isinstance(seconds, int):
         return seconds * MICROS + int(micros)
-    return int(round(seconds * MICROS)) + int(micros)
+    return round(float(seconds) * MICROS) + int(micros)
 
 
 class Duration:
@@ -62,9 +63,9 @@ class Duration:
         return (_duration, (self.micros,))
 
     def __eq__(self, other: object) -> bool:
-        if isinstance(other, (int, float, timedelta)) and not isinstance(other, bool):
-            other = Duration.of(other)
-        return self.micros == other.micros if isinstance(other, Duration) else NotImplemented
+        if isinstance(other, Duration):
+            return self.micros == other.micros
+        return _equal_seconds(self.micros, other)
 
     def __lt__(self, other: DurationTypes) -> bool:
         return self.micros < Duration.of(other).micros
@@ -207,9 +208,9 @@ class Timestamp:
         return self.micros // MICROS
 
     def __eq__(self, other: object) -> bool:
-        if isinstance(other, (int, float, datetime)) and not isinstance(other, bool):
-            other = Timestamp.of(other)
-        return self.micros == other.micros if isinstance(other, Timestamp) else NotImplemented
+        if isinstance(other, Timestamp):
+            return self.micros == other.micros
+        return _equal_seconds(self.micros, other)
 
     def __lt__(self, other: TimestampTypes) -> bool:
         return self.micros < Timestamp.of(other).micros
@@ -241,6 +242,13 @@ class Timestamp:
 
     def __repr__(self) -> str:
         return f'Timestamp({_number(self.micros)})'
+
+
+def _equal_seconds(micros: int, other: object) -> bool:
+    """Whether a plain number is so many microseconds, in seconds. Such a number has the same hash."""
+    if not isinstance(other, (int, float)) or isinstance(other, bool) or not math.isfinite(other):
+        return NotImplemented
+    return micros == round(other * MICROS)
 
 
 def to_duration(seconds: DurationTypes) -> Duration:

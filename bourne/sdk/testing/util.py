@@ -126,7 +126,8 @@ class _Assert(PTransform):
             source = source | 'Reify' >> Map(_reify)
         if source.windowing != DEFAULT_WINDOWING:
             source = source | 'Globally' >> WindowInto(GlobalWindows())
-        made = source.pipeline | 'Once' >> Impulse() | 'Match' >> Map(_Match(self.matcher, self.whole), AsList(source))
+        check = _match if self.whole else _match_each_window
+        made = source.pipeline | 'Once' >> Impulse() | 'Match' >> Map(check, self.matcher, AsList(source))
         assert isinstance(made, PCollection)
         return made
 
@@ -145,23 +146,18 @@ def _reify_in_window(element: Any, timestamp: Any = DoFn.TimestampParam, window:
     return TestWindowedValue(element, timestamp, [window], pane), window
 
 
-@portable
-@attrs.frozen
-class _Match:
-    """Calls the matcher, once for all elements or once for each window."""
+def _match(impulse: bytes, matcher: Matcher, elements: list[Any]) -> Any:
+    return matcher(elements)
 
-    matcher: Matcher
-    whole: bool
 
-    def __call__(self, impulse: Any, elements: list[Any]) -> Any:
-        if self.whole:
-            return self.matcher(elements)
-        by_window: dict[BoundedWindow, list[Any]] = {}
-        for element, window in elements:
-            by_window.setdefault(window, []).append(element)
-        for window in sorted(by_window, key=lambda one: one.max_timestamp()):
-            self.matcher((by_window[window], window))
-        return None if by_window else self.matcher(([], GLOBAL_WINDOW))
+def _match_each_window(impulse: bytes, matcher: Matcher, elements: list[Any]) -> None:
+    by_window: dict[BoundedWindow, list[Any]] = {}
+    for element, window in elements:
+        by_window.setdefault(window, []).append(element)
+    for window in sorted(by_window, key=lambda one: one.max_timestamp()):
+        matcher((by_window[window], window))
+    if not by_window:
+        matcher(([], GLOBAL_WINDOW))
 
 
 @portable

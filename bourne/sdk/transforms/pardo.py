@@ -56,6 +56,10 @@ class ParDo(PTransform):
         if not callable(fn) and not isinstance(fn, DoFn):
             raise TransformError(f'{name} takes a function{" or DoFn" * (self.style == "dofn")}, got {fn!r}')
 
+    def default_type_hints(self) -> Any:
+        """What the function's annotations say."""
+        return typehints.function_hints(self.fn, self.effective_style, self.star, bool(self.args or self.kwargs))
+
     @property
     def effective_style(self) -> str:
         """``dofn``, or how a plain callable given to ``ParDo`` is called."""
