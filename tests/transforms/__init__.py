@@ -1,0 +1,1 @@
+"""Tests of transforms, a file for each family."""
