@@ -1,0 +1,1 @@
+"""Tests of files: patterns, compression, sources, sinks, and the transforms over them."""
