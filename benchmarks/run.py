@@ -54,8 +54,9 @@ def table(names: list[str], rounds: int) -> str:
         '# Benchmarks', '',
         'Written by `make bench`. Each row compares a pipeline on the inline local runner with the loop that a good',
         'engineer writes by hand, on the same input, each in a process of its own, in turn. Throughput is per second',
-        'of CPU time, of the best round. The ratio is the CPU time of the pipeline in that of the loop, the median over',
-        f'{rounds} rounds; the goal is the most that it should be. Memory is the peak of the process, input included.',
+        'of CPU time, of the best round. The ratio is the CPU time of the pipeline in that of the loop, the',
+        f'median over {rounds} rounds; the goal is the most that it should be. Memory is the peak of the process, with',
+        'its input.',
         '', f'Machine: {machine()}.', '',
         '| workload | by hand | bourne | unit per CPU s | ratio | goal | MB by hand | MB bourne |',
         '|---|---:|---:|---|---:|---:|---:|---:|']

@@ -8,15 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import reduce
-from typing import Any
-
-import attrs
+from typing import Any, NamedTuple
 
 from bourne.sdk.model.combinefn import FOLDS, CallableCombineFn, CombineFn, known_name
 
 
-@attrs.frozen
-class Folding:
+class Folding(NamedTuple):
     """How the engine combines with a function.
 
     Attributes:

@@ -10,47 +10,41 @@ soon as its stage is whole; all other sinks together at the end, when nothing ca
 
 from __future__ import annotations
 
-import attrs
+from typing import NamedTuple
 
 from bourne.engine.plan.stage import Plan, Stage
 from bourne.sdk.graph.nodes import MAIN
 
 
-@attrs.frozen
-class RunStage:
+class RunStage(NamedTuple):
     """Command: run all tasks of a stage."""
 
     stage: Stage
 
 
-@attrs.frozen
-class Commit:
+class Commit(NamedTuple):
     """Command: commit what was prepared for these writing operators."""
 
     labels: tuple[str, ...]
 
 
-@attrs.frozen
-class Release:
+class Release(NamedTuple):
     """Command: the blocks of these collections are no longer needed."""
 
     collections: tuple[str, ...]
 
 
-@attrs.frozen
-class Finish:
+class Finish(NamedTuple):
     """Command: the epoch is over."""
 
 
-@attrs.frozen
-class StageDone:
+class StageDone(NamedTuple):
     """Event: all tasks of a stage have ended well."""
 
     name: str
 
 
-@attrs.frozen
-class Committed:
+class Committed(NamedTuple):
     """Event: a :class:`Commit` was performed."""
 
     labels: tuple[str, ...]

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
-from typing import Any
-
-import attrs
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 from bourne.engine.bundle import Bundle
 from bourne.engine.combining import folding, of_all, of_nothing
@@ -25,8 +24,7 @@ from bourne.sdk.model.trigger import DEFAULT_WINDOWING, Windowing
 from bourne.sdk.model.window import GLOBAL_WINDOW
 
 
-@attrs.frozen
-class Run:
+class Run(NamedTuple):
     """What all tasks of a run have in common.
 
     Attributes:
@@ -38,8 +36,7 @@ class Run:
     bundle_size: int | None = None
 
 
-@attrs.frozen
-class Task:
+class Task(NamedTuple):
     """A part of a stage's work.
 
     Attributes:
@@ -56,13 +53,12 @@ class Task:
     number: int
     partitions: int
     splits: tuple[Any, ...] = ()
-    blocks: Mapping[str, list[Bundle]] = attrs.field(factory=dict)
-    sides: Mapping[str, list[Bundle]] = attrs.field(factory=dict)
+    blocks: Mapping[str, list[Bundle]] = MappingProxyType({})
+    sides: Mapping[str, list[Bundle]] = MappingProxyType({})
     attempt: str = '0'
 
 
-@attrs.frozen
-class TaskResult:
+class TaskResult(NamedTuple):
     """What a task made; nothing of it counts before the coordinator says so.
 
     Attributes:

@@ -9,9 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import lru_cache
-from typing import Any
-
-import attrs
+from typing import Any, NamedTuple
 
 from bourne.sdk.model.window import (
     BoundedWindow,
@@ -23,8 +21,7 @@ from bourne.sdk.model.window import (
 )
 
 
-@attrs.frozen
-class RawWindows:
+class RawWindows(NamedTuple):
     """Between windows and their raw form, for one window function.
 
     Attributes:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any
+from functools import cached_property
+from typing import Any, NamedTuple
 
 import attrs
 
@@ -96,7 +97,7 @@ class Op:
         return type(self.payload).__name__
 
 
-@attrs.frozen
+@attrs.frozen(slots=False)
 class Stage:
     """Operators that run together, in one program.
 
@@ -108,19 +109,19 @@ class Stage:
     name: str
     ops: tuple[Op, ...]
 
-    @property
+    @cached_property
     def produced(self) -> frozenset[str]:
         """The collections that its operators make."""
         return frozenset(name for op in self.ops for name in op.outputs.values())
 
-    @property
+    @cached_property
     def inputs(self) -> tuple[str, ...]:
         """The collections that it reads from other stages as main input."""
         produced = self.produced
         first = next((op for op in self.ops if not produced.intersection(op.inputs)), self.ops[0])
         return first.inputs
 
-    @property
+    @cached_property
     def side_inputs(self) -> tuple[str, ...]:
         """The collections that it reads as side inputs."""
         return tuple(dict.fromkeys(name for op in self.ops for names in op.side_inputs for name in names))
@@ -136,8 +137,7 @@ class Stage:
         return tuple(op for op in self.ops if isinstance(op.payload, Write))
 
 
-@attrs.frozen
-class Exchange:
+class Exchange(NamedTuple):
     """The way of a collection from the stage that makes it into one that reads it.
 
     Attributes:

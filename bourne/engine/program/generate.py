@@ -15,9 +15,7 @@ rest of the stage by a loop of its own; from then on the function counts as *pro
 from __future__ import annotations
 
 import re
-from typing import Any
-
-import attrs
+from typing import Any, NamedTuple
 
 from bourne.engine.plan.stage import Op, PreCombine
 from bourne.engine.program.calls import Calls
@@ -35,8 +33,7 @@ MAX_DEPTH = 60
 CONST, ITEM, SET = 'const', 'item', 'set'
 
 
-@attrs.frozen
-class Row:
+class Row(NamedTuple):
     """An element in the generated code.
 
     Attributes:
@@ -47,7 +44,7 @@ class Row:
       time_kind: ``const`` if it is the same in the whole bundle, else ``item``.
       window_kind: likewise, or ``set`` where ``window`` is an iterable.
       pane_kind: like ``time_kind``.
-      count: an expression that gives, after the loop, how many such rows there were.
+      rows: an expression that gives, after the loop, how many such rows there were.
     """
 
     value: str | tuple[str, str]
@@ -57,7 +54,7 @@ class Row:
     time_kind: str = CONST
     window_kind: str = CONST
     pane_kind: str = CONST
-    count: str = 'len(values)'
+    rows: str = 'len(values)'
 
     @property
     def text(self) -> str:
@@ -65,8 +62,7 @@ class Row:
         return self.value if isinstance(self.value, str) else f'({self.value[0]}, {self.value[1]})'
 
 
-@attrs.frozen
-class Loop:
+class Loop(NamedTuple):
     """A generated function.
 
     Attributes:
@@ -168,7 +164,8 @@ class Generator:
         if collection is None:
             return
         if not self.layout.is_read(collection):
-            self._append(Port('out', collection), row)
+            if collection in self.layout.outs:  # else nobody wants it: a plan without dropped dead outputs
+                self._append(Port('out', collection), row)
         elif not self.layout.is_inline(collection) or self.body.loops > MAX_LOOPS or self.body.depth > MAX_DEPTH:
             self._append(Port('loop', collection), row)
         else:
@@ -176,13 +173,13 @@ class Generator:
             self._consumers(collection, row)
 
     def _count(self, collection: str, row: Row) -> None:
-        self.after.add(f'counts[{self.layout.number(collection)}] += {row.count}')
+        self.after.add(f'counts[{self.layout.number(collection)}] += {row.rows}')
 
     def _append(self, port: Port, row: Row) -> None:
         if row.window_kind == SET and port.kind != 'sink':
             name = self.new('w')
             with self.body.block(f'for {name} in {row.window}:'):
-                self._append(port, attrs.evolve(row, window=name, window_kind=ITEM))
+                self._append(port, row._replace(window=name, window_kind=ITEM))
             return
         if port not in self.ports:
             name = self.ports[port] = self.new('out')
@@ -225,7 +222,7 @@ class Generator:
         self.before.add(f'{count} = 0')
         with self.body.block(f'for {name} in {row.window}:'):
             self.body.add(f'{count} += 1')
-            consume(attrs.evolve(row, window=name, window_kind=ITEM, count=count))
+            consume(row._replace(window=name, window_kind=ITEM, rows=count))
 
     def _plain(self, row: Row) -> Row:
         """The row with its element in a variable."""
@@ -233,7 +230,7 @@ class Generator:
             return row
         name = self.new('x')
         self.body.add(f'{name} = {row.text}')
-        return attrs.evolve(row, value=name)
+        return row._replace(value=name)
 
     def _pair(self, row: Row, origin: Origin) -> tuple[str, str]:
         """The key and value of a row as expressions."""
@@ -264,7 +261,7 @@ class Generator:
             key, item = self._pair(row, origin)
             forms: dict[str, str | tuple[str, str]] = {'key': key, 'value': item, 'swap': (item, key)}
             value = forms[fn.name]
-        self.produce(op.outputs.get(MAIN), attrs.evolve(row, value=value))
+        self.produce(op.outputs.get(MAIN), row._replace(value=value))
 
     def _call(self, number: int, op: Op, payload: ParDo, row: Row) -> None:
         origin = Origin(number, row.text)
@@ -284,7 +281,7 @@ class Generator:
                 return
             result = self.new('y')
             self.body.add(f'{result} = {call}{note}', origin)
-            self._result(number, op, payload, row, result, row.count, origin)
+            self._result(number, op, payload, row, result, row.rows, origin)
         else:
             self._results(number, op, payload, row, call, origin, note)
 
@@ -299,14 +296,14 @@ class Generator:
             count = self.new('n')
             self.before.add(f'{count} = 0')
             self.body.add(f'{count} += 1')
-            row = attrs.evolve(row, count=count)
+            row = row._replace(rows=count)
         self.produce(collection, row)
 
     def _timestamp(self, op: Op, row: Row, call: str, origin: Origin, note: str) -> None:
         time = self.new('t')
         self.body.add(f'{time} = {call}{note}', origin)
         self.body.add(f'{time} = {time} * 1000000 if type({time}) is int else micros({time})', origin)
-        self.produce(op.outputs.get(MAIN), attrs.evolve(row, time=time, time_kind=ITEM))
+        self.produce(op.outputs.get(MAIN), row._replace(time=time, time_kind=ITEM))
 
     def _results(self, number: int, op: Op, payload: ParDo, row: Row, call: str, origin: Origin, note: str) -> None:
         """An iterable of outputs."""
@@ -345,7 +342,7 @@ class Generator:
                 counter: str = '') -> None:
         """One output of a function: plain, or dressed up with a tag or a time."""
         main = op.outputs.get(MAIN)
-        out = attrs.evolve(row, value=name, count=count)
+        out = row._replace(value=name, rows=count)
         tags = {tag: collection for tag, collection in op.outputs.items() if tag != MAIN}
         kind = self.calls.kind(number, self.before, self.after, name)
         if number in self.prone:
@@ -364,7 +361,7 @@ class Generator:
                 self.body.add(f'check_out{number}({name})', origin)
             if counter:
                 self.body.add(f'{counter} += 1')
-            self.produce(main, attrs.evolve(out, count=counter or f'{count} - len(strays[{number}])'))
+            self.produce(main, out._replace(rows=counter or f'{count} - len(strays[{number}])'))
 
     def _prone(self, name: str, row: Row) -> Row:
         """Takes a TimestampedValue apart in the loop."""
@@ -374,7 +371,7 @@ class Generator:
             self.body.add(f'{name} = {name}.value')
         with self.body.block('else:'):
             self.body.add(f'{time} = {row.time}')
-        return attrs.evolve(row, time=time, time_kind=ITEM)
+        return row._replace(time=time, time_kind=ITEM)
 
     def _tagged(self, number: int, name: str, row: Row, tags: dict[str, str], origin: Origin) -> None:
         keyword = 'if'
@@ -385,7 +382,7 @@ class Generator:
                 if self.layout.is_inline(collection):
                     self.before.add(f'{count} = 0')
                     self.body.add(f'{count} += 1')
-                self.produce(collection, attrs.evolve(row, value=value, count=count))
+                self.produce(collection, row._replace(value=value, rows=count))
             keyword = 'elif'
         with self.body.block('else:'):
             self.body.add(f'stray({number}, {name}, {row.time}, {row.window}, {row.pane})', origin)
@@ -396,7 +393,7 @@ class Generator:
         kind = SET
         match windowfn:
             case GlobalWindows():
-                self.produce(op.outputs.get(MAIN), attrs.evolve(row, window='GLOBAL_WINDOW', window_kind=CONST))
+                self.produce(op.outputs.get(MAIN), row._replace(window='GLOBAL_WINDOW', window_kind=CONST))
                 return
             case FixedWindows(size=size, offset=offset):
                 shift = f'({row.time} - {offset.micros})' if offset.micros else row.time
@@ -413,7 +410,7 @@ class Generator:
         self._window_target(row, kind).add(f'{name} = {text}  # {op.label}'.replace('\n', ' '), origin)
         if row.time_kind == CONST and kind == ITEM:
             kind = CONST
-        self.produce(op.outputs.get(MAIN), attrs.evolve(row, window=name, window_kind=kind))
+        self.produce(op.outputs.get(MAIN), row._replace(window=name, window_kind=kind))
 
     def _window_target(self, row: Row, kind: str) -> Source:
         """Where the window is computed: once, if the time is the same for all."""
@@ -422,7 +419,7 @@ class Generator:
     def _assign(self, number: int, op: Op, row: Row, origin: Origin) -> None:
         name = self.new('w')
         self.body.add(f'{name} = assign{number}({row.time}, {row.text}, {row.window})  # {op.label}', origin)
-        self.produce(op.outputs.get(MAIN), attrs.evolve(row, window=name, window_kind=SET))
+        self.produce(op.outputs.get(MAIN), row._replace(window=name, window_kind=SET))
 
     def _precombine(self, number: int, op: Op, row: Row) -> None:
         origin = Origin(number, row.text)
@@ -454,10 +451,10 @@ class Generator:
         """Everything has one key: the accumulator is a local variable during the loop."""
         total = self.new('a')
         if known == 'count':
-            with self.after.block(f'if {row.count}:'):
-                self.after.add(f'{table}[None] = {table}.get(None, 0) + {row.count}')
+            with self.after.block(f'if {row.rows}:'):
+                self.after.add(f'{table}[None] = {table}.get(None, 0) + {row.rows}')
             return
         self.before.add(f'{total} = {table}.get(None, 0)')
         self.body.add(f'{total} = {total} + {value}  # {op.label}', Origin(number, row.text))
-        with self.after.block(f'if {row.count}:'):
+        with self.after.block(f'if {row.rows}:'):
             self.after.add(f'{table}[None] = {total}')

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-
-import attrs
+from typing import NamedTuple
 
 from bourne.engine.plan.stage import Op, Plan, Stage
 from bourne.sdk.graph.nodes import Collection
 
 
-@attrs.frozen
-class Port:
+class Port(NamedTuple):
     """Where elements leave a loop.
 
     Attributes:

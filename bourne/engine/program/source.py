@@ -8,12 +8,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import lru_cache
 from types import CodeType
+from typing import NamedTuple
 
-import attrs
 
-
-@attrs.frozen
-class Origin:
+class Origin(NamedTuple):
     """What a line of generated source does.
 
     Attributes:

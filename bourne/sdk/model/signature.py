@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
-
-import attrs
+from typing import Any, NamedTuple
 
 from bourne.errors import TransformError
 from bourne.sdk.model.dofn import DoFn, DoFnParam
@@ -23,8 +21,7 @@ ELEMENT = _Element()
 _POSITIONAL = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
 
 
-@attrs.frozen
-class Call:
+class Call(NamedTuple):
     """The arguments of a call, in order. Each is ``ELEMENT``, a :class:`DoFnParam`, or a value as the user gave it.
 
     Attributes:

@@ -65,7 +65,7 @@ class Duration:
     def __eq__(self, other: object) -> bool:
         if isinstance(other, Duration):
             return self.micros == other.micros
-        return _equal_seconds(self.micros, other)
+        return _equal_seconds(self.micros, other)  # type: ignore[no-any-return]
 
     def __lt__(self, other: DurationTypes) -> bool:
         return self.micros < Duration.of(other).micros
@@ -210,7 +210,7 @@ class Timestamp:
     def __eq__(self, other: object) -> bool:
         if isinstance(other, Timestamp):
             return self.micros == other.micros
-        return _equal_seconds(self.micros, other)
+        return _equal_seconds(self.micros, other)  # type: ignore[no-any-return]
 
     def __lt__(self, other: TimestampTypes) -> bool:
         return self.micros < Timestamp.of(other).micros
@@ -244,7 +244,7 @@ class Timestamp:
         return f'Timestamp({_number(self.micros)})'
 
 
-def _equal_seconds(micros: int, other: object) -> bool:
+def _equal_seconds(micros: int, other: object) -> Any:
     """Whether a plain number is so many microseconds, in seconds. Such a number has the same hash."""
     if not isinstance(other, (int, float)) or isinstance(other, bool) or not math.isfinite(other):
         return NotImplemented
