@@ -1,0 +1,39 @@
+"""Where the conformance cases run: every runner, and every way in which it may run a pipeline."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import attrs
+
+from bourne.engine.plan.compile import OPTIONAL
+from bourne.runners.local import LocalRunner
+from bourne.sdk.runner import PipelineRunner
+from tests.reference import ReferenceRunner
+from tests.runners import EngineRunner
+
+
+@attrs.frozen
+class Mode:
+    """A runner with its options.
+
+    Attributes:
+      name: what the mode is called in test names.
+      runner: makes the runner.
+      flags: options for every case.
+      words: it says what went wrong in the words that users read.
+    """
+
+    name: str
+    runner: Callable[[], PipelineRunner]
+    flags: tuple[str, ...] = ()
+    words: bool = True
+
+
+MODES: tuple[Mode, ...] = (
+    Mode('reference', ReferenceRunner, words=False),
+    Mode('local', LocalRunner),
+    Mode('local-bundles-of-one', LocalRunner, ('--bundle_size=1',)),
+    Mode('unoptimised', lambda: EngineRunner(skip=OPTIONAL)),
+    Mode('three-partitions', lambda: EngineRunner(slots=3, bundle_size=3)),
+)

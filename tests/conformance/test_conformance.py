@@ -1,0 +1,24 @@
+"""Runs every case in every mode."""
+
+from __future__ import annotations
+
+import pytest
+
+from bourne.sdk.runner import PipelineState
+from bourne.sdk.testing.pipeline import TestPipeline, running_on
+from tests.conformance import cases  # noqa: F401 - registers them
+from tests.conformance.case import CASES, Case
+from tests.conformance.modes import MODES, Mode
+
+
+@pytest.mark.parametrize('mode', MODES, ids=lambda mode: mode.name)
+@pytest.mark.parametrize('case', CASES.values(), ids=lambda case: case.name)
+def test_case(case: Case, mode: Mode) -> None:
+    with running_on(mode.runner(), (*mode.flags, *case.flags)):
+        pipeline = TestPipeline()
+    case.build(pipeline)
+    if case.raises is None:
+        assert pipeline.run().state == PipelineState.DONE
+        return
+    with pytest.raises(case.raises, match=case.match if mode.words else None):
+        pipeline.run()
