@@ -45,12 +45,12 @@ def folding(fn: CombineFn) -> Folding:
 
 def of_nothing(fn: CombineFn) -> Any:
     """The combination of no values."""
-    return fn.extract_output(fn.compact(fn.create_accumulator()))
+    return fn.apply([])
 
 
 def of_all(fn: CombineFn, values: list[Any]) -> Any:
     """The combination of a list of values."""
-    return fn.extract_output(fn.compact(fn.add_inputs(fn.create_accumulator(), values)))
+    return fn.apply(values)
 
 
 def _same(value: Any) -> Any:

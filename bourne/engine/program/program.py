@@ -218,7 +218,7 @@ class Program:
                 if timed and tag == MAIN:
                     self._prone = self._prone | {number}
                 if tag != MAIN and tag not in op.outputs:
-                    self._undeclared(op, tag)
+                    self._undeclared(op, tag, found)
                 else:
                     rows.setdefault(tag, []).extend(found)
 
@@ -228,12 +228,12 @@ class Program:
                 self._dispatch(from_rows(found), op.outputs[tag])
 
     @staticmethod
-    def _undeclared(op: Op, tag: str) -> None:
+    def _undeclared(op: Op, tag: str, found: list[runtime.OutputRow]) -> None:
         payload = op.payload
         if isinstance(payload, ParDo) and not payload.open_tags and tag not in payload.tags \
                 and not (payload.guard and payload.guard.tag == tag):
-            raise ExecutionError(f'an output is tagged {tag!r}, which was not declared; declared: '
-                                 f'{", ".join(map(repr, payload.tags))}. Add it to with_outputs(...)')
+            raise ExecutionError(f'the output {short(found[0][0])} is tagged {tag!r}, which was not declared; '
+                                 f'declared: {", ".join(map(repr, payload.tags))}. Add it to with_outputs(...)')
 
     def _step(self, number: int, method: str, action: Callable[[], Any]) -> Any:
         """Calls a user's method outside of a loop."""
@@ -272,7 +272,7 @@ class Program:
         match op.payload:
             case ParDo():
                 return _bind_pardo(number, op.payload)
-            case WindowInto(windowfn=windowfn):
+            case WindowInto(windowfn=windowfn) if op.inputs:
                 before = self._windowings[op.inputs[0]].windowfn
                 return {f'assign{number}': runtime.assigner(windowfn, before)}
             case PreCombine(fn=fn):

@@ -12,12 +12,11 @@ from bourne.engine.windows import RawWindows, raw_windows
 from bourne.errors import ExecutionError
 from bourne.sdk.graph.nodes import MAIN, Guard
 from bourne.sdk.model.dofn import TaggedOutput
+from bourne.sdk.model.dressed import DRESSED, Dressed
 from bourne.sdk.model.known import short
 from bourne.sdk.model.timestamp import Timestamp
 from bourne.sdk.model.window import GLOBAL_WINDOW, TimestampedValue, WindowedValue, WindowFn
 
-#: The types of outputs that say more than a value.
-SPECIAL = frozenset({TaggedOutput, TimestampedValue, WindowedValue})
 PLAIN_ITERABLES = frozenset({list, tuple, set, frozenset, range, GeneratorType})
 _SIZED = frozenset({tuple, set, frozenset, range})
 MISSING: Any = object()
@@ -128,16 +127,16 @@ def undress(row: OutputRow, raw: RawWindows) -> tuple[str, list[OutputRow], bool
     """
     output, time, window, pane = row
     tag, timed = MAIN, False
-    if type(output) is TaggedOutput:
+    if isinstance(output, TaggedOutput):
         tag, output = output.tag, output.value
     windows = list(window) if isinstance(window, (range, list)) else [window]
-    if type(output) is WindowedValue:
+    if isinstance(output, WindowedValue):
         time, pane = output.timestamp.micros, output.pane_info
         windows = [raw.encode(one) for one in output.windows]
         output = output.value
-    elif type(output) is TimestampedValue:
+    elif isinstance(output, TimestampedValue):
         time, output, timed = output.micros, output.value, True
-    if type(output) in SPECIAL:
+    if isinstance(output, Dressed):
         raise ExecutionError(f'a {type(output).__name__} inside of another one: {short(output)}. A TaggedOutput may '
                              f'hold a TimestampedValue or WindowedValue, and these hold plain values')
     return tag, [(output, time, one, pane) for one in windows], timed
@@ -146,6 +145,6 @@ def undress(row: OutputRow, raw: RawWindows) -> tuple[str, list[OutputRow], bool
 #: The names that every generated function can use.
 NAMES: dict[str, Any] = {
     'Bundle': Bundle, 'GLOBAL_WINDOW': GLOBAL_WINDOW, 'MISSING': MISSING, 'PLAIN_ITERABLES': PLAIN_ITERABLES,
-    'SPECIAL': SPECIAL, 'TaggedOutput': TaggedOutput, 'TimestampedValue': TimestampedValue,
+    'SPECIAL': DRESSED, 'TaggedOutput': TaggedOutput, 'TimestampedValue': TimestampedValue,
     'WindowedValue': WindowedValue, 'as_timestamp': as_timestamp, 'micros': to_micros,
 }

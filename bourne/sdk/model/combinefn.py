@@ -128,6 +128,9 @@ class CallableCombineFn(CombineFn):
     def extract_output(self, accumulator: list[Any], *args: Any, **kwargs: Any) -> Any:
         return self.fn(accumulator, *args, **kwargs)
 
+    def apply(self, elements: Iterable[Any], *args: Any, **kwargs: Any) -> Any:
+        return self.fn(elements, *args, **kwargs)
+
     def default_label(self) -> str:
         return getattr(self.fn, '__name__', type(self.fn).__name__)
 

@@ -6,11 +6,13 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any, ClassVar, Generic, TypeVar
 
+from bourne.sdk.model.dressed import Dressed
+
 TagT = TypeVar('TagT', bound=str)
 T = TypeVar('T')
 
 
-class TaggedOutput(Generic[TagT, T]):
+class TaggedOutput(Dressed, Generic[TagT, T]):
     """A value for one of a ``ParDo``'s additional outputs. In hints: ``TaggedOutput[Literal['tag'], T]``.
 
     Args:

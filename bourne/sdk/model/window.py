@@ -11,6 +11,7 @@ from typing import Any, ClassVar, Generic, TypeVar
 
 import attrs
 
+from bourne.sdk.model.dressed import Dressed
 from bourne.sdk.model.pane import PANE_INFO_UNKNOWN, PaneInfo
 from bourne.sdk.model.portable import portable
 from bourne.sdk.model.timestamp import (
@@ -165,7 +166,7 @@ class GlobalWindow(BoundedWindow):
 GLOBAL_WINDOW = GlobalWindow()
 
 
-class TimestampedValue(Generic[T]):
+class TimestampedValue(Dressed, Generic[T]):
     """A value with its event time. Emitted by a function or a ``DoFn``, it sets the element's timestamp.
 
     Args:
@@ -211,7 +212,7 @@ class TimestampedValue(Generic[T]):
         return f'TimestampedValue({self.value!r}, {self.timestamp!r})'
 
 
-class WindowedValue(Generic[T]):
+class WindowedValue(Dressed, Generic[T]):
     """A value with its event time, its windows and its pane. Emitted by a ``DoFn``, it sets all three.
 
     Args:
