@@ -14,6 +14,7 @@ from bourne.engine.epoch import Command, Commit, Committed, Epoch, Event, Finish
 from bourne.engine.exchange import partition
 from bourne.engine.executor import Executor
 from bourne.engine.plan.stage import BY_KEY, SPREAD, Op, Plan, Stage
+from bourne.engine.program.notes import annotate
 from bourne.engine.task import Run, Task, TaskResult
 from bourne.sdk.graph.nodes import MAIN, Read, Write
 from bourne.sdk.model.metric import MetricsContainer, elements_name
@@ -112,6 +113,13 @@ class Driver:
 
     def _tasks(self, stage: Stage) -> list[Task]:
         """Cuts a stage's work into tasks."""
+        try:
+            return self._cut(stage)
+        except Exception as error:
+            annotate(error, stage, {}, (0, ''))
+            raise
+
+    def _cut(self, stage: Stage) -> list[Task]:
         sides = {name: self._blocks.get(name, []) for name in stage.side_inputs}
         root = stage.ops[0].payload
         if isinstance(root, Read):

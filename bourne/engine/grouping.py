@@ -57,7 +57,7 @@ def group(bundles: Iterable[Bundle], windowing: Windowing) -> Iterator[Bundle]:
         try:
             _insert(tables, bundle)
         except (TypeError, ValueError) as error:
-            raise _explain(bundle, error) from error
+            raise not_a_pair(bundle, error) from error
     yield from emit(tables, windowing, list.extend)
 
 
@@ -71,8 +71,13 @@ def _insert(tables: Tables, bundle: Bundle) -> None:
             table[key].append(value)
 
 
-def _explain(bundle: Bundle, error: Exception) -> Exception:
-    """Which element made grouping fail, and why."""
+def not_a_pair(bundle: Bundle, error: Exception) -> Exception:
+    """What to raise where the elements of a bundle could not be grouped: names the element, and says why.
+
+    Args:
+      bundle: the elements.
+      error: what was raised.
+    """
     for element in bundle.values:
         try:
             key, _ = element
@@ -160,7 +165,7 @@ def group_inputs(parts: Iterable[tuple[int, Bundle]], windowing: Windowing, name
         try:
             _insert_named(tables, bundle, names[port])
         except (TypeError, ValueError) as error:
-            raise _explain(bundle, error) from error
+            raise not_a_pair(bundle, error) from error
     yield from emit(tables, windowing, _join_lists)
 
 
@@ -183,7 +188,7 @@ def _group_timed(parts: Iterable[tuple[int, Bundle]], windowing: Windowing, list
             for (key, value), time, window, _ in bundle.rows():
                 keys[key].append((window, time, port, value))
         except (TypeError, ValueError) as error:
-            raise _explain(bundle, error) from error
+            raise not_a_pair(bundle, error) from error
     unify_keys(keys, list.extend)
     merge = merger(windowing.windowfn)
     output_time = timestamper(windowing)

@@ -133,8 +133,7 @@ def _feed(plan: Plan, run: Run, task: Task, program: Program, report: Report) ->
     if isinstance(root.payload, Read):
         _read(root.payload.source, run, task, program, report)
         return
-    program.metrics.default_step = root.label
-    for bundle in _cut(_rooted(plan, root, task), run.bundle_size):
+    for bundle in _cut(program.watch_root(_rooted(plan, root, task)), run.bundle_size):
         program.process_root(bundle)
         report(len(bundle), None)
 
@@ -147,9 +146,9 @@ def _cut(bundles: Iterable[Bundle], size: int | None) -> Iterator[Bundle]:
 def _read(source: Source[Any], run: Run, task: Task, program: Program, report: Report) -> None:
     limit = run.bundle_size or DEFAULT_RECORDS
     for number, split in enumerate(task.splits):
-        reader = source.open(split)
+        reader = program.step(0, '', source.open, split)
         try:
-            while (records := reader.poll(limit)) is not None:
+            while (records := program.step(0, '', reader.poll, limit)) is not None:
                 if records.values:
                     program.process_root(Bundle(records.values, records.timestamps))
                     report(len(records.values), None)

@@ -57,6 +57,16 @@ def check(collection: PCollection[Any], expected: Iterable[Any], label: str = 'c
     assert_that(collection, equal_to(expected), label)
 
 
+def check_distinct(collection: PCollection[Any], expected: Iterable[Any]) -> None:
+    """Asserts that a collection has these elements and no others, each any number of times."""
+    wanted = set(expected)
+
+    def matcher(actual: list[Any]) -> None:
+        assert set(actual) == wanted, f'{actual} has not the elements {wanted}'
+
+    assert_that(collection, matcher, 'check')
+
+
 def in_order(label: str = 'InOrder') -> PTransform:
     """Sorts the values of each key, which come in no particular order."""
     return label >> MapTuple(lambda key, values: (key, sorted(values)))

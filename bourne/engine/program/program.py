@@ -14,7 +14,7 @@ the functions by then.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
 from functools import partial
 from types import CodeType
@@ -79,14 +79,14 @@ class Program:
         """Sets the user's functions up."""
         self._names = self._bind()
         for number, op in enumerate(self.stage.ops):
-            self._step(number, 'setup', partial(lifecycle.set_up, op, self._names['contexts'], self._stack))
+            self.step(number, 'setup', partial(lifecycle.set_up, op, self._names['contexts'], self._stack))
 
     def close(self) -> None:
         """Tears the user's functions down, all of them even if some fail; then raises the first failure."""
         failures: list[Exception] = []
         for number, op in enumerate(self.stage.ops):
             try:
-                self._step(number, 'teardown', partial(lifecycle.tear_down, op))
+                self.step(number, 'teardown', partial(lifecycle.tear_down, op))
             except Exception as error:
                 failures.append(error)
         self._stack.close()
@@ -97,11 +97,11 @@ class Program:
         """Does everything that the stage does with a bundle."""
         with current_container(self.metrics):
             for number, dofn in self._dofns:
-                self._emit(number, self._step(number, 'start_bundle', partial(
+                self._emit(number, self.step(number, 'start_bundle', partial(
                     lifecycle.start, dofn, self._names['contexts'], self.finalizer)), 'start_bundle')
             self._dispatch(bundle, collection)
             for number, dofn in self._dofns:
-                self._emit(number, self._step(number, 'finish_bundle', partial(
+                self._emit(number, self.step(number, 'finish_bundle', partial(
                     lifecycle.finish, dofn, self._names['contexts'], self.finalizer)), 'finish_bundle')
 
     def process_root(self, bundle: Bundle) -> None:
@@ -112,13 +112,22 @@ class Program:
         elif MAIN in root.outputs:
             self.process(bundle, root.outputs[MAIN])
 
+    def watch_root(self, bundles: Iterator[Bundle]) -> Iterator[Bundle]:
+        """The bundles that the root operator makes, made with its label in errors and metrics."""
+        while True:
+            with current_container(self.metrics):
+                bundle = self.step(0, '', next, bundles, None)
+            if bundle is None:
+                return
+            yield bundle
+
     def finish(self) -> None:
         """Puts what was combined into the outputs, and the built-in counts into the metrics."""
         for number, tables in self._tables.items():
             op = self.stage.ops[number]
             if MAIN in op.outputs:
                 with current_container(self.metrics):
-                    self._step(number, 'compact', partial(self._flush, op, tables))
+                    self.step(number, 'compact', partial(self._flush, op, tables))
         for op in self.stage.ops:
             for tag, name in op.outputs.items():
                 self._report(op.label, tag, self.layout.number(name))
@@ -222,7 +231,7 @@ class Program:
                 else:
                     rows.setdefault(tag, []).extend(found)
 
-        self._step(number, method, sort)
+        self.step(number, method, sort)
         for tag, found in rows.items():
             if tag in op.outputs:
                 self._dispatch(from_rows(found), op.outputs[tag])
@@ -235,11 +244,18 @@ class Program:
             raise ExecutionError(f'the output {short(found[0][0])} is tagged {tag!r}, which was not declared; '
                                  f'declared: {", ".join(map(repr, payload.tags))}. Add it to with_outputs(...)')
 
-    def _step(self, number: int, method: str, action: Callable[[], Any]) -> Any:
-        """Calls a user's method outside of a loop."""
+    def step(self, number: int, method: str, action: Callable[..., Any], *args: Any) -> Any:
+        """Calls what belongs to an operator outside of a loop: errors and metrics are its own.
+
+        Args:
+          number: the operator's number.
+          method: which method is called, for the note of an error; may be empty.
+          action: what is done.
+          args: the action's arguments.
+        """
         self.metrics.default_step = self.stage.ops[number].label
         try:
-            return action()
+            return action(*args)
         except Exception as error:
             annotate(error, self.stage, self._origins, (number, method))
             raise
