@@ -14,8 +14,8 @@ from bourne.sdk.graph.outline import Branch
 if TYPE_CHECKING:
     from bourne.sdk.graph.graph import Graph
 
-# What means something in a Mermaid string or in the HTML that it becomes; Mermaid writes characters as #code;.
-_SPECIAL = re.compile(r'[^\w ().,:/\[\]+*=\'-]')
+# All but what means nothing in a Mermaid string and in the HTML that it becomes; Mermaid writes these as #code;.
+_SPECIAL = r'[^\w ().,:/\[\]+*=\'-]'
 
 
 def to_mermaid(graph: Graph) -> str:
@@ -34,11 +34,9 @@ def to_mermaid(graph: Graph) -> str:
 
 
 def _branch(branch: Branch, numbers: dict[str, int], boxes: count[int]) -> Iterator[str]:
-    node = branch.node
-    if isinstance(node, Transform):
-        number = numbers[node.label] = len(numbers)
-        words = f'{outline.kind(node.payload)} {outline.detail(node.payload)}'.rstrip()
-        yield f'n{number}["{_escaped(branch.name)}<br/>{_escaped(words)}"]'
+    if isinstance(branch.node, Transform):
+        number = numbers[branch.node.label] = len(numbers)
+        yield f'n{number}["{_escaped(branch.name)}<br/>{_escaped(branch.words())}"]'
         return
     yield f'subgraph c{next(boxes)}["{_escaped(branch.name)}"]'
     for child in branch.children:
@@ -60,4 +58,4 @@ def _arrows(graph: Graph, numbers: dict[str, int]) -> Iterator[str]:
 
 
 def _escaped(text: str) -> str:
-    return _SPECIAL.sub(lambda found: f'#{ord(found[0])};', text)
+    return re.sub(_SPECIAL, lambda found: f'#{ord(found[0])};', text)

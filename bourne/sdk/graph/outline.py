@@ -21,25 +21,33 @@ if TYPE_CHECKING:
 _STYLES = {'dofn': 'ParDo', 'map': 'Map', 'flat_map': 'FlatMap', 'filter': 'Filter', 'timestamp': 'WithTimestamps'}
 
 
-@attrs.define
 class Branch:
     """A transform in the tree.
 
-    Attributes:
+    Args:
       node: a primitive transform, or a composite with the transforms that it is made of.
       name: its label within the composite around it.
+
+    Attributes:
       children: the parts of a composite, in the order in which they were applied.
     """
 
-    node: Transform | Composite
-    name: str
-    children: list[Branch] = attrs.field(factory=list)
+    def __init__(self, node: Transform | Composite, name: str) -> None:
+        self.node = node
+        self.name = name
+        self.children: list[Branch] = []
 
     def leaves(self) -> list[Transform]:
         """The primitive transforms in it, in order."""
         if isinstance(self.node, Transform):
             return [self.node]
         return [leaf for child in self.children for leaf in child.leaves()]
+
+    def words(self) -> str:
+        """What it is: kind and detail of a primitive transform, the class of a composite."""
+        if isinstance(self.node, Transform):
+            return f'{kind(self.node.payload)} {detail(self.node.payload)}'.rstrip()
+        return self.node.name or 'composite'
 
 
 def outline(graph: Graph) -> list[Branch]:

@@ -7,13 +7,9 @@ a point in each; layers are sorted by where their neighbours are; then everythin
 
 from __future__ import annotations
 
-from html import escape
 from typing import TYPE_CHECKING
 
-import attrs
-
 from bourne.sdk.graph import outline, text
-from bourne.sdk.graph.nodes import Transform
 from bourne.sdk.graph.outline import Branch
 
 if TYPE_CHECKING:
@@ -25,29 +21,28 @@ _LONGEST = 34
 _SWEEPS = 4
 
 
-@attrs.define
+# Plain classes: `import bourne` imports this file, and an attrs class takes it half a millisecond.
 class _Item:
     """Something that has a place in a layer: a transform, or with width 0 a point of a long arrow."""
 
-    layer: int
-    width: float = 0.0
-    branch: Branch | None = None
-    above: list[_Item] = attrs.field(factory=list)
-    below: list[_Item] = attrs.field(factory=list)
-    x: float = 0.0
+    def __init__(self, layer: int, width: float = 0.0, branch: Branch | None = None) -> None:
+        self.layer, self.width, self.branch = layer, width, branch
+        self.above: list[_Item] = []
+        self.below: list[_Item] = []
+        self.x = 0.0
 
     @property
     def y(self) -> float:
         return _MARGIN + self.layer * _LAYER
 
 
-@attrs.define
 class _Arrow:
-    """A way from one transform to another: all items that it passes, the collections, whether one is a main input."""
+    """A way from one transform to another: the items that it passes, its collections, whether one is a main input."""
 
-    items: list[_Item]
-    collections: list[str]
-    main: bool = False
+    def __init__(self, source: _Item, target: _Item) -> None:
+        self.items = [source, target]
+        self.collections: list[str] = []
+        self.main = False
 
 
 def to_svg(graph: Graph) -> str:
@@ -73,7 +68,7 @@ def to_svg(graph: Graph) -> str:
 def _layered(graph: Graph, branches: list[Branch]) -> tuple[list[_Item], list[_Arrow]]:
     """Every outermost transform in its layer, and the arrows between them, still without points."""
     owner: dict[str, _Item] = {}
-    items = [_Item(0, _width(branch), branch) for branch in branches]
+    items = [_Item(0, max(map(len, _words(branch))) * _CHARACTER + 20, branch) for branch in branches]
     for item in items:
         owner.update((leaf.label, item) for leaf in item.branch.leaves())  # type: ignore[union-attr]
     maker = {name: owner[leaf.label] for leaf in graph.transforms for name in leaf.outputs.values()}
@@ -85,7 +80,7 @@ def _layered(graph: Graph, branches: list[Branch]) -> tuple[list[_Item], list[_A
             if source is target:
                 continue
             target.layer = max(target.layer, source.layer + 1)
-            arrow = arrows.setdefault((id(source), id(target)), _Arrow([source, target], []))
+            arrow = arrows.setdefault((id(source), id(target)), _Arrow(source, target))
             arrow.main |= number < len(leaf.inputs)
             arrow.collections += [name] * (name not in arrow.collections)
     return items, list(arrows.values())
@@ -133,11 +128,11 @@ def _box_svg(graph: Graph, item: _Item) -> str:
     assert item.branch is not None
     inside = '\n'.join(text.lines(graph, item.branch))
     texts = [f'<text x="{item.x:.0f}" y="{item.y + y}" text-anchor="middle" fill="currentColor" stroke="none" '
-             f'{style}>{escape(_clipped(words))}</text>'
+             f'{style}>{_escaped(words)}</text>'
              for words, y, style in zip(_words(item.branch), (16, 30), ('font-weight="bold"', 'opacity="0.7"'))]
     box = (f'<rect x="{item.x - item.width / 2:.0f}" y="{item.y:.0f}" width="{item.width:.0f}" height="{_HEIGHT}" '
            f'rx="6" fill="currentColor" fill-opacity="0.06"/>')
-    return f'<g><title>{escape(inside)}</title>{box}{"".join(texts)}</g>'
+    return f'<g><title>{_escaped(inside)}</title>{box}{"".join(texts)}</g>'
 
 
 def _arrow_svg(graph: Graph, arrow: _Arrow) -> str:
@@ -150,18 +145,15 @@ def _arrow_svg(graph: Graph, arrow: _Arrow) -> str:
         path += f'C{upper.x:.0f} {half:.0f} {lower.x:.0f} {half:.0f} {lower.x:.0f} {lower.y:.0f}'
     told = '\n'.join(f'{name}: {outline.traits(graph.collections[name])}' for name in arrow.collections)
     dashes = '' if arrow.main else ' stroke-dasharray="4 3"'
-    return f'<path d="{path}" marker-end="url(#bourne-tip)"{dashes}><title>{escape(told)}</title></path>'
+    return f'<path d="{path}" marker-end="url(#bourne-tip)"{dashes}><title>{_escaped(told)}</title></path>'
 
 
 def _words(branch: Branch) -> tuple[str, str]:
-    node = branch.node
-    if isinstance(node, Transform):
-        return branch.name, f'{outline.kind(node.payload)} {outline.detail(node.payload)}'
-    return branch.name, f'{node.name} of {len(branch.leaves())}'
+    return _clipped(branch.name), _clipped(branch.words())
 
 
-def _width(branch: Branch) -> float:
-    return max(len(_clipped(words)) for words in _words(branch)) * _CHARACTER + 20
+def _escaped(text: str) -> str:
+    return text.replace('&', '&amp;').replace('<', '&lt;').replace('>', '&gt;').replace('"', '&quot;')
 
 
 def _clipped(text: str) -> str:

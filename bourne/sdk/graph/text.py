@@ -32,15 +32,11 @@ def to_text(graph: Graph) -> str:
 
 def lines(graph: Graph, branch: Branch) -> Iterator[str]:
     """The lines of one transform, with all that is in it."""
-    node = branch.node
-    if isinstance(node, Transform):
-        words = f'{outline.kind(node.payload)} {outline.detail(node.payload)}'.rstrip()
-        inner = _leaf(graph, node)
-    else:
-        words = node.name or 'composite'
-        inner = (line for child in branch.children for line in lines(graph, child))
-    yield f'{branch.name}: {words}'
-    yield from (f'  {line}' for line in inner)
+    yield f'{branch.name}: {branch.words()}'
+    if isinstance(branch.node, Transform):
+        yield from (f'  {line}' for line in _leaf(graph, branch.node))
+    for child in branch.children:
+        yield from (f'  {line}' for line in lines(graph, child))
 
 
 def _leaf(graph: Graph, transform: Transform) -> Iterator[str]:
