@@ -12,6 +12,7 @@ from bourne.io.arguments import text_of
 from bourne.io.blocks import BLOCK
 from bourne.io.columns import NA_VALUES, BadValue, convert, infer
 from bourne.io.csvfile import CsvFile, CsvLayout
+from bourne.io.fields import row_of
 from bourne.io.filesystems import FileMetadata, match, nothing_matches
 from bourne.io.records import Position
 from bourne.io.splitting import FileRange, FileSplit, plan_splits
@@ -127,9 +128,9 @@ class CsvReader(Reader[Row]):
         return Records(values) if values else None
 
     def _adapt(self, rows: list[list[str]], max_bytes: int) -> None:
-        """Takes as many rows in the next poll as will make about four blocks."""
+        """Takes as many rows in the next poll as will make about one block."""
         width = sum(map(len, rows[0])) + len(rows[0])
-        self._step = max(1, min(4 * BLOCK, max_bytes) // max(width, 16))
+        self._step = max(1, min(BLOCK, max_bytes) // max(width, 16))
 
     def _open(self) -> CsvFile:
         self._file = CsvFile(self._ranges[self._at], self._source.layout, self._resume)
@@ -149,7 +150,7 @@ class CsvReader(Reader[Row]):
         if source.filename_column is not None:
             names = [*names, source.filename_column]
             values.append([file.path] * len(rows))
-        return [Row(**dict(zip(names, fields))) for fields in zip(*values)]
+        return [row_of(dict(zip(names, fields))) for fields in zip(*values)]
 
     def _kept(self, file: CsvFile) -> tuple[list[str], list[int]]:
         names = list(file.names)

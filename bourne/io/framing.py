@@ -121,7 +121,7 @@ def text_splitter(framing: Framing, strip: bool) -> Callable[[bytes], list[str]]
     if not strip:
         return lambda data: with_mark(data.decode('utf-8'), mark)
     if framing.delimiter is None:
-        return lambda data: without_mark(_newlines(data.decode('utf-8'), '\r', '\n'), '\n')
+        return lambda data: _lines(data.decode('utf-8'), '\r', '\n')
     return lambda data: without_mark(data.decode('utf-8'), mark)
 
 
@@ -133,12 +133,19 @@ def bytes_splitter(framing: Framing, strip: bool) -> Callable[[bytes], list[byte
     if not strip:
         return lambda data: with_mark(data, mark)
     if framing.delimiter is None:
-        return lambda data: without_mark(_newlines(data, b'\r', b'\n'), b'\n')
+        return lambda data: _lines(data, b'\r', b'\n')
     return lambda data: without_mark(data, mark)
 
 
-def _newlines(data: AnyStr, carriage_return: AnyStr, newline: AnyStr) -> AnyStr:
-    return data.replace(carriage_return + newline, newline) if carriage_return in data else data
+def _lines(data: AnyStr, carriage_return: AnyStr, newline: AnyStr) -> list[AnyStr]:
+    if carriage_return not in data:
+        return without_mark(data, newline)
+    both = carriage_return + newline
+    lines = without_mark(data, both)
+    # Where all lines end in the same way, that is all; replacing is slow.
+    if data.count(newline) == len(lines) - (not data.endswith(both)):
+        return lines
+    return without_mark(data.replace(both, newline), newline)
 
 
 def without_mark(data: AnyStr, mark: AnyStr) -> list[AnyStr]:

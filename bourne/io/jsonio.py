@@ -11,7 +11,7 @@ import attrs
 
 from bourne.errors import SinkError, UnsupportedError
 from bourne.io.arguments import bounded_input, path_argument, reject_unknown
-from bourne.io.fields import as_dict, converter_of, names_of
+from bourne.io.fields import as_dict, converter_of, names_of, row_of
 from bourne.io.filesink import FileEncoder, FileFormat, ShardedFileSink, sharded_sink
 from bourne.io.framing import Framing
 from bourne.io.naming import ShardNaming, named_by
@@ -114,7 +114,7 @@ def _maker(types: Mapping[str, Callable[[Any], Any]], as_rows: bool) -> Callable
 
     if not as_rows:
         return convert if types else lambda fields: fields
-    return (lambda fields: Row(**convert(fields))) if types else (lambda fields: Row(**fields))
+    return (lambda fields: row_of(convert(fields))) if types else row_of
 
 
 def _parse(lines: list[str], make: Callable[[dict[str, Any]], Any]) -> list[Any]:

@@ -129,7 +129,7 @@ def test_the_names_of_the_package() -> None:
         assert getattr(bourne.io, name).__name__ == name
     assert bourne.io.fileio.MatchFiles is MatchFiles
     assert {'fileio', 'ReadFromText'} <= set(dir(bourne.io))
-    with pytest.raises(AttributeError, match="module 'bourne.io' has no attribute 'Nothing'"):
+    with pytest.raises(AttributeError, match=r"module 'bourne\.io' has no attribute 'Nothing'"):
         bourne.io.Nothing  # noqa: B018
 
 
