@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from itertools import count
 from typing import Any
@@ -63,6 +63,7 @@ class Pipeline:
         self._open: dict[str, int] = {}
         self._scopes: list[_Scope] = [_Scope('', '', resources.resource_hints_from_options(self.options))]
         self._display = dict(display_data or {})
+        self._checks: list[Callable[[], None]] = []
 
     def __or__(self, transform: Any) -> Any:
         return self.apply(transform, PBegin(self))
@@ -183,10 +184,16 @@ class Pipeline:
           Exception: a user function's own, from runners that run the pipeline before they return.
         """
         self.options.check()
+        for own in self._checks:
+            own()
         graph = self.to_graph()
         check.check_semantics(graph)
         self.result = self._find_runner().run(self._prepare(graph), self.options)
         return self.result
+
+    def before_run(self, check: Callable[[], None]) -> None:
+        """Has ``check`` called when the pipeline is run, to raise what can be known to be wrong only then."""
+        self._checks.append(check)
 
     def free_label(self, label: str) -> str:
         """The label, with a number after it if a transform in the present scope has it already."""

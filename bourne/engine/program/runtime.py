@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import traceback
 from collections.abc import Callable, Iterable, Iterator
 from types import GeneratorType
@@ -100,7 +101,11 @@ def failure(spec: Guard) -> Callable[[BaseException, Any], list[Any]]:
 
     def failed(error: BaseException, element: Any) -> list[Any]:
         if spec.callback is not None:
-            spec.callback(error, element)
+            try:
+                spec.callback(error, element)
+            except Exception:
+                logging.getLogger('bourne').warning('on_failure_callback failed for the element %s', short(element),
+                                                    exc_info=True)
         report = (type(error), repr(error), traceback.format_exception(error))
         return [TaggedOutput(spec.tag, (element, report))]
 

@@ -92,13 +92,31 @@ class ParDo(PTransform):
         return made
 
     _open = True
+    _guard: nodes.Guard | None = None
 
-    def with_exception_handling(self, main_tag: str = 'good', dead_letter_tag: str = 'bad', **options: Any) -> Any:
-        """The same transform, with the elements that make the function fail as another output.
+    def with_exception_handling(self, main_tag: str | None = None, dead_letter_tag: str = 'bad',
+                                **options: Any) -> Any:
+        """The same transform, with the elements that make the function fail as another output::
 
-        See :class:`bourne.sdk.transforms.deadletter.WithExceptionHandling` for the options.
+            good, bad = lines | Map(json.loads).with_exception_handling()
+
+        Args:
+          main_tag: by what name the other outputs are asked for; by default ``good``, or as ``with_outputs`` said.
+          dead_letter_tag: by what name the failed elements are asked for.
+          options: see :class:`bourne.sdk.transforms.deadletter.WithExceptionHandling`.
         """
-        return exception_handling(self, main_tag=main_tag, dead_letter_tag=dead_letter_tag, **options)
+        main = main_tag if main_tag is not None else self._main or 'good'
+        return exception_handling(self, main_tag=main, dead_letter_tag=dead_letter_tag, **options)
+
+    def with_error_handler(self, error_handler: Any, **options: Any) -> Any:
+        """The same transform, with the elements that make the function fail left to an error handler.
+
+        Args:
+          error_handler: an :class:`bourne.sdk.transforms.error_handling.ErrorHandler`, or ``None`` to let failures
+            end the run.
+          options: those of :meth:`with_exception_handling`.
+        """
+        return self if error_handler is None else self.with_exception_handling(error_handler=error_handler, **options)
 
     def expand(self, pcoll: Any) -> Any:
         source = one_input(self, pcoll)
@@ -129,7 +147,7 @@ class ParDo(PTransform):
         if source.pipeline.options.view_as(TypeOptions).runtime_type_check:
             types = typehints.runtime_types(self, source.element_type)
         return nodes.ParDo(self.effective_style, self.fn, self.star, args, dict(kwargs), views, self._tags, self._open,
-                           *types)
+                           *types, self._guard)
 
     def _shown(self) -> dict[str, Any]:
         data = self.fn.display_data() if hasattr(self.fn, 'display_data') else {}
