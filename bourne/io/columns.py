@@ -6,6 +6,8 @@ import re
 from collections.abc import Callable, Mapping, Sequence, Set
 from typing import Any
 
+from bourne.io.fields import Kind
+
 #: What stands for a missing value, as in pandas.
 NA_VALUES = frozenset({
     '', '#N/A', '#N/A N/A', '#NA', '-1.#IND', '-1.#QNAN', '-NaN', '-nan', '1.#IND', '1.#QNAN', '<NA>', 'N/A',
@@ -53,7 +55,7 @@ def infer(values: Sequence[str], missing: Set[str]) -> str:
     return 'str'
 
 
-def convert(values: Sequence[str], kind: str | Callable[[str], Any], missing: Set[str]) -> Sequence[Any]:
+def convert(values: Sequence[str], kind: Kind, missing: Set[str]) -> Sequence[Any]:
     """The values of a column; ``None`` for those that are missing.
 
     Args:
@@ -83,7 +85,7 @@ def convert(values: Sequence[str], kind: str | Callable[[str], Any], missing: Se
 _ONE: Mapping[str, Callable[[str], Any]] = {'bool': _BOOLS.__getitem__, 'int': int, 'float': float}
 
 
-def _convert_one(row: int, value: str, kind: str | Callable[[str], Any], one: Callable[[str], Any]) -> Any:
+def _convert_one(row: int, value: str, kind: Kind, one: Callable[[str], Any]) -> Any:
     if isinstance(kind, str) and not KINDS[kind](value):
         raise BadValue(row, value, f'is no {kind}')
     try:

@@ -11,10 +11,9 @@ import attrs
 
 from bourne.errors import SinkError, TransformError, UnsupportedError
 from bourne.io.arguments import bounded_input, is_known, path_argument, reject_unknown
-from bourne.io.columns import NA_VALUES
 from bourne.io.csvfile import CsvLayout
 from bourne.io.csvsource import CsvSource
-from bourne.io.fields import as_dict, converter_of
+from bourne.io.fields import as_dict, kind_of
 from bourne.io.filesink import FileEncoder, FileFormat, ShardedFileSink, sharded_sink
 from bourne.io.naming import ShardNaming, named_by
 from bourne.sdk.model.portable import portable
@@ -103,8 +102,7 @@ class ReadFromCsv(PTransform):
         types, default = _types(dtype, converters)
         given = (na_values,) if isinstance(na_values, str) else tuple(na_values)
         self._source = CsvSource(
-            path_argument('ReadFromCsv', 'path', path), layout, types, default,
-            frozenset(given) | (NA_VALUES if keep_default_na else frozenset()),
+            path_argument('ReadFromCsv', 'path', path), layout, types, default, given, keep_default_na,
             None if usecols is None else tuple(usecols), splittable, filename_column)
         if is_known(self._source.pattern):
             self._source.files()
@@ -154,8 +152,8 @@ def _check_layout(layout: CsvLayout) -> None:
 def _types(dtype: Any, converters: Mapping[str, Any] | None) -> tuple[dict[str, Any], Any]:
     by_column = dict(dtype) if isinstance(dtype, Mapping) else {}
     by_column.update(converters or {})
-    types = {name: converter_of('ReadFromCsv', given) for name, given in by_column.items()}
-    default = None if dtype is None or isinstance(dtype, Mapping) else converter_of('ReadFromCsv', dtype)
+    types = {name: kind_of('ReadFromCsv', given) for name, given in by_column.items()}
+    default = None if dtype is None or isinstance(dtype, Mapping) else kind_of('ReadFromCsv', dtype)
     return types, default
 
 
@@ -232,7 +230,7 @@ class WriteToCsv(PTransform):
         self._sink: ShardedFileSink = sharded_sink(naming, form, num_shards=num_shards or 0)
 
     def expand(self, pcoll: Any) -> dict[str, PCollection[str]]:
-        return {'files_written': bounded_input(self, pcoll) | Write(self._sink).with_output_types(str)}
+        return {'files_written': bounded_input(self, pcoll) | 'Write' >> Write(self._sink).with_output_types(str)}
 
 
 _WRITE_ARGUMENTS = (

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import attrs
@@ -12,7 +12,7 @@ from bourne.io.arguments import text_of
 from bourne.io.blocks import BLOCK
 from bourne.io.columns import NA_VALUES, BadValue, convert, infer
 from bourne.io.csvfile import CsvFile, CsvLayout
-from bourne.io.fields import row_of
+from bourne.io.fields import Kind, row_of
 from bourne.io.filesystems import FileMetadata, match, nothing_matches
 from bourne.io.records import Position
 from bourne.io.splitting import FileRange, FileSplit, plan_splits
@@ -40,9 +40,10 @@ class CsvSource(Source[Row]):
     Attributes:
       pattern: the files; perhaps known only when the pipeline runs.
       layout: how they are written.
-      types: functions for columns by name; other columns have the type that is inferred.
-      default_type: a function for all other columns, in place of inference.
-      missing: what stands for a missing value.
+      types: the types of columns by name; other columns have the type that is inferred.
+      default_type: the type of all other columns, in place of inference.
+      na_values: what stands for a missing value.
+      default_na: whether what pandas takes for a missing value does too.
       columns: the names of the columns that are kept; ``None`` for all.
       splittable: whether a file may be cut at any end of a line.
       filename_column: the name of a further field that holds the file's name, if one is wanted.
@@ -50,12 +51,18 @@ class CsvSource(Source[Row]):
 
     pattern: str | ValueProvider[str]
     layout: CsvLayout
-    types: Mapping[str, Callable[[str], Any]] = {}
-    default_type: Callable[[str], Any] | None = None
-    missing: frozenset[str] = NA_VALUES
+    types: Mapping[str, Kind] = {}
+    default_type: Kind | None = None
+    na_values: tuple[str, ...] = ()
+    default_na: bool = True
     columns: tuple[str, ...] | None = None
     splittable: bool = False
     filename_column: str | None = None
+
+    @property
+    def missing(self) -> frozenset[str]:
+        """All that stands for a missing value."""
+        return (NA_VALUES if self.default_na else frozenset()).union(self.na_values)
 
     def files(self) -> list[FileMetadata]:
         """The files that match now.
@@ -79,13 +86,14 @@ class CsvSource(Source[Row]):
         """The kinds of the columns without a given type, from the first rows that there are."""
         if self.default_type is not None:
             return {}
+        missing = self.missing
         for file in files:
             with CsvFile(FileRange(file.path, 0, None, file.size_in_bytes), self.layout) as opened:
                 rows = opened.rows(SAMPLE)
                 if rows:
                     named = dict(zip(opened.names, zip(*rows)))
                     return {
-                        name: infer(texts, self.missing) for name, texts in named.items()
+                        name: infer(texts, missing) for name, texts in named.items()
                         if name not in self.types}
         return {}
 
@@ -109,6 +117,7 @@ class CsvReader(Reader[Row]):
         self._source = source
         self._ranges = split.ranges
         self._inferred = dict(split.inferred)
+        self._missing = source.missing
         self._at, self._resume = position if position is not None else (0, None)
         self._file: CsvFile | None = None
         self._step = 1024
@@ -144,7 +153,7 @@ class CsvReader(Reader[Row]):
         for name, at in zip(names, kept):
             kind = source.types.get(name) or source.default_type or self._inferred.get(name, 'str')
             try:
-                values.append(convert(texts[at], kind, source.missing))
+                values.append(convert(texts[at], kind, self._missing))
             except BadValue as error:
                 raise file.failure(start, error.row, self._reason(name, error)) from error
         if source.filename_column is not None:

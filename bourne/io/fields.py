@@ -53,17 +53,20 @@ def names_of(kind: type) -> tuple[str, ...] | None:
     return None
 
 
-#: What a column of each type is made with. Names are those of pandas and numpy.
-_BY_NAME: dict[str, Callable[[Any], Any]] = {
-    'int': int, 'int8': int, 'int16': int, 'int32': int, 'int64': int,
-    'uint8': int, 'uint16': int, 'uint32': int, 'uint64': int,
-    'float': float, 'float32': float, 'float64': float,
-    'str': str, 'string': str, 'object': str, 'bool': bool, 'boolean': bool,
+#: A type of a field: ``int``, ``float``, ``str`` or ``bool`` by name, or a function that makes the value.
+Kind = str | Callable[[Any], Any]
+
+#: The types by the names that Python, pandas and numpy have for them.
+_KINDS: dict[str, str] = {
+    **dict.fromkeys(('int', 'int8', 'int16', 'int32', 'int64', 'uint8', 'uint16', 'uint32', 'uint64'), 'int'),
+    **dict.fromkeys(('float', 'float32', 'float64'), 'float'),
+    **dict.fromkeys(('str', 'string', 'object'), 'str'),
+    **dict.fromkeys(('bool', 'boolean'), 'bool'),
 }
 
 
-def converter_of(owner: str, dtype: Any) -> Callable[[Any], Any]:
-    """The function that makes values of a type.
+def kind_of(owner: str, dtype: Any) -> Kind:
+    """The type that an argument means.
 
     Args:
       owner: the transform, for errors.
@@ -72,11 +75,11 @@ def converter_of(owner: str, dtype: Any) -> Callable[[Any], Any]:
     Raises:
       TransformError: if it is neither.
     """
+    name = dtype.__name__ if dtype in (int, float, str, bool) else str(dtype).lower()
+    if name in _KINDS:
+        return _KINDS[name]
     if callable(dtype):
         return dtype  # type: ignore[no-any-return]
-    found = _BY_NAME.get(str(dtype).lower())
-    if found is None:
-        raise TransformError(
-            f'{owner}: a column type is a function of one argument (int, float, str, bool, ...) or one of '
-            f'{", ".join(_BY_NAME)}; got {dtype!r}')
-    return found
+    raise TransformError(
+        f'{owner}: a type is a function of one argument (int, float, str, bool, ...) or one of '
+        f'{", ".join(_KINDS)}; got {dtype!r}')

@@ -287,7 +287,7 @@ class WriteToFiles(PTransform):
             | 'Gather' >> GroupByKey()
             | 'AddressAll' >> ParDo(_AddressAll()))
         written: PCollection[FileResult] = (
-            (outputs['direct'], gathered) | Flatten() | Write(self._sink).with_output_types(FileResult))
+            (outputs['direct'], gathered) | Flatten() | 'Write' >> Write(self._sink).with_output_types(FileResult))
         return written
 
 

@@ -11,7 +11,7 @@ import attrs
 
 from bourne.errors import SinkError, UnsupportedError
 from bourne.io.arguments import bounded_input, path_argument, reject_unknown
-from bourne.io.fields import as_dict, converter_of, names_of, row_of
+from bourne.io.fields import Kind, as_dict, kind_of, names_of, row_of
 from bourne.io.filesink import FileEncoder, FileFormat, ShardedFileSink, sharded_sink
 from bourne.io.framing import Framing
 from bourne.io.naming import ShardNaming, named_by
@@ -66,7 +66,7 @@ class ReadFromJson(PTransform):
             raise UnsupportedError(
                 f'ReadFromJson: dtype must be False or a dict of types by field name; got {dtype!r}. Values '
                 'have the types that JSON gives them')
-        types = {name: converter_of('ReadFromJson', given) for name, given in (dtype or {}).items()}
+        types = {name: kind_of('ReadFromJson', given) for name, given in (dtype or {}).items()}
         self._source = JsonSource(path_argument('ReadFromJson', 'path', path), types=types, as_rows=as_rows)
         self._source.check()
 
@@ -87,11 +87,11 @@ class JsonSource(LineSource):
     """Reads JSON lines.
 
     Attributes:
-      types: functions for values by field name.
+      types: the types of values by field name, where they are not as JSON has them.
       as_rows: whether elements are rows rather than dicts.
     """
 
-    types: Mapping[str, Callable[[Any], Any]] = {}
+    types: Mapping[str, Kind] = {}
     as_rows: bool = True
 
     def form(self) -> Format:
@@ -102,9 +102,14 @@ class JsonSource(LineSource):
             framing, lambda block: _parse(lines(block), make), self.compression_type, skip_blank=True)
 
 
-def _maker(types: Mapping[str, Callable[[Any], Any]], as_rows: bool) -> Callable[[dict[str, Any]], Any]:
+_FUNCTIONS: Mapping[str, Callable[[Any], Any]] = {'int': int, 'float': float, 'str': str, 'bool': bool}
+
+
+def _maker(types: Mapping[str, Kind], as_rows: bool) -> Callable[[dict[str, Any]], Any]:
+    functions = {name: _FUNCTIONS[kind] if isinstance(kind, str) else kind for name, kind in types.items()}
+
     def convert(fields: dict[str, Any]) -> dict[str, Any]:
-        for name, function in types.items():
+        for name, function in functions.items():
             if fields.get(name) is not None:
                 try:
                     fields[name] = function(fields[name])
@@ -202,7 +207,7 @@ class WriteToJson(PTransform):
             naming, JsonFormat(force_ascii, default_handler), num_shards=num_shards or 0)
 
     def expand(self, pcoll: Any) -> dict[str, PCollection[str]]:
-        return {'files_written': bounded_input(self, pcoll) | Write(self._sink).with_output_types(str)}
+        return {'files_written': bounded_input(self, pcoll) | 'Write' >> Write(self._sink).with_output_types(str)}
 
 
 @portable

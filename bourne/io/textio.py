@@ -267,7 +267,7 @@ class WriteToText(PTransform):
             max_bytes=max_bytes_per_shard, skip_if_empty=skip_if_empty)
 
     def expand(self, pcoll: Any) -> PCollection[str]:
-        written: PCollection[str] = bounded_input(self, pcoll) | Write(self._sink).with_output_types(str)
+        written: PCollection[str] = bounded_input(self, pcoll) | 'Write' >> Write(self._sink).with_output_types(str)
         return written
 
     def display_data(self) -> dict[str, Any]:

@@ -48,7 +48,7 @@ def test_fields_may_hold_anything_and_reading_goes_on_at_any_position(
     path = tmp_path_factory.mktemp('csv') / 'file'
     path.write_bytes(('\ufeff' * bom + text.getvalue()).encode())
     layout = CsvLayout(delimiter=delimiter, header=header, names=None if header else ('x', 'line\nend'), skiprows=skip)
-    source = CsvSource(str(path), layout, default_type=str, missing=frozenset())
+    source = CsvSource(str(path), layout, default_type='str', default_na=False)
     expected = [Row(**dict(zip(('x', 'line\nend'), row))) for row in rows]
     split = CsvSplit((FileRange(str(path), 0, None, 0),), ())
     with pytest.MonkeyPatch.context() as patch:
@@ -73,7 +73,7 @@ def test_lines_may_be_cut_anywhere_where_no_field_holds_a_line_end(
     content = text.getvalue().encode()
     path = tmp_path_factory.mktemp('csv') / 'file'
     path.write_bytes(content)
-    source = CsvSource(str(path), CsvLayout(), default_type=str, missing=frozenset(), splittable=True)
+    source = CsvSource(str(path), CsvLayout(), default_type='str', default_na=False, splittable=True)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(blocks, 'BLOCK', block)
         found = [
@@ -119,6 +119,7 @@ def read_text(tmp_path: Path, text: str, **arguments: Any) -> list[Any]:
     ('a,b,c\n1,x,2\n', {'usecols': ['c', 'a']}, [Row(a=1, c=2)]),
     ('a,b\n1,2\n', {'dtype': str}, [Row(a='1', b='2')]),
     ('a,b\n1,2\n', {'dtype': {'a': 'float64'}}, [Row(a=1.0, b=2)]),
+    ('a,b\nFalse,2\n', {'dtype': {'a': bool}}, [Row(a=False, b=2)]),
     ('a,b\n1,ff\n', {'converters': {'b': lambda text: int(text, 16)}}, [Row(a=1, b=255)]),
     ('a,b\n-,NA\n', {'na_values': '-', 'keep_default_na': False}, [Row(a=None, b='NA')]),
     ('a,b\n1\n1,2\n1,2,3\n', {'on_bad_lines': 'skip'}, [Row(a=1, b=2)]),
@@ -197,7 +198,10 @@ class TestErrors:
     def test_a_given_type_that_does_not_suit(self, tmp_path: Path) -> None:
         with pytest.raises(SourceError) as caught:
             read_text(tmp_path, 'a\n1\n\nx\n', dtype={'a': int})
-        assert "a.csv, line 4, byte 5: 'x' in the column 'a' cannot be converted: invalid literal" in str(caught.value)
+        assert "a.csv, line 4, byte 5: 'x' in the column 'a' is no int" in str(caught.value)
+
+        with pytest.raises(SourceError, match="'zz' in the column 'a' cannot be converted: invalid literal"):
+            read_text(tmp_path, 'a\nzz\n', converters={'a': lambda text: int(text, 16)})
 
     def test_line_ends_in_fields_of_a_file_that_was_cut(self, tmp_path: Path) -> None:
         text = 'a,b\n' + '1,"2\n3"\n' * 10
