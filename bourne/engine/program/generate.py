@@ -24,7 +24,7 @@ from bourne.engine.program.source import Origin, Source
 from bourne.sdk.graph.nodes import MAIN, ParDo, WindowInto, Write
 from bourne.sdk.model.combinefn import known_name
 from bourne.sdk.model.known import Known
-from bourne.sdk.model.window import FixedWindows, GlobalWindows, Sessions, SlidingWindows
+from bourne.sdk.model.window import FixedWindows, GlobalWindows, Sessions, SlidingWindows, WindowFn
 
 #: Python allows 20 nested loops and 100 levels of indentation. Deeper chains are cut by a buffer.
 MAX_LOOPS = 12
@@ -205,7 +205,8 @@ class Generator:
             case ParDo():
                 self._pardo(number, op, op.payload, row)
             case WindowInto():
-                self._window_into(number, op, op.payload, row)
+                windowfn = op.payload.windowfn
+                self._each_window(row, lambda one: self._place(number, op, windowfn, one))
             case PreCombine():
                 self._each_window(row, lambda one: self._precombine(number, op, one))
             case Write():
@@ -274,7 +275,7 @@ class Generator:
         elif payload.style == 'filter':
             self._filter(op, row, call, origin, note)
         elif payload.style == 'timestamp':
-            self._timestamp(op, row, call, origin, note)
+            self._timestamp(number, op, row, call, origin, note)
         elif payload.style == 'map':
             if not op.outputs and payload.open_tags:  # called for its effects alone
                 self.body.add(f'{call}{note}', origin)
@@ -299,11 +300,12 @@ class Generator:
             row = row._replace(rows=count)
         self.produce(collection, row)
 
-    def _timestamp(self, op: Op, row: Row, call: str, origin: Origin, note: str) -> None:
+    def _timestamp(self, number: int, op: Op, row: Row, call: str, origin: Origin, note: str) -> None:
         time = self.new('t')
         self.body.add(f'{time} = {call}{note}', origin)
         self.body.add(f'{time} = {time} * 1000000 if type({time}) is int else micros({time})', origin)
-        self.produce(op.outputs.get(MAIN), row._replace(time=time, time_kind=ITEM))
+        windowfn = self.layout.collections[op.inputs[0]].windowing.windowfn
+        self._each_window(row._replace(time=time, time_kind=ITEM), lambda one: self._place(number, op, windowfn, one))
 
     def _results(self, number: int, op: Op, payload: ParDo, row: Row, call: str, origin: Origin, note: str) -> None:
         """An iterable of outputs."""
@@ -387,8 +389,8 @@ class Generator:
         with self.body.block('else:'):
             self.body.add(f'stray({number}, {name}, {row.time}, {row.window}, {row.pane})', origin)
 
-    def _window_into(self, number: int, op: Op, payload: WindowInto, row: Row) -> None:
-        windowfn = payload.windowfn
+    def _place(self, number: int, op: Op, windowfn: WindowFn, row: Row) -> None:
+        """Produces the row in the windows that a function assigns to it."""
         origin = Origin(number, row.text)
         kind = SET
         match windowfn:
@@ -404,7 +406,7 @@ class Generator:
             case Sessions(gap_size=gap):
                 text, kind = f'({row.time}, {row.time} + {gap.micros})', ITEM
             case _:
-                self._each_window(row, lambda one: self._assign(number, op, self._plain(one), origin))
+                self._assign(number, op, self._plain(row), origin)
                 return
         name = self.new('w')
         self._window_target(row, kind).add(f'{name} = {text}  # {op.label}'.replace('\n', ' '), origin)

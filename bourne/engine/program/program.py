@@ -37,6 +37,7 @@ from bourne.sdk.model.dofn import BundleFinalizer, DoFn
 from bourne.sdk.model.known import short
 from bourne.sdk.model.metric import MetricsContainer, current_container, elements_name, register_program
 from bourne.sdk.model.sink import Writer
+from bourne.sdk.model.window import GlobalWindows
 
 #: Looks a side input up: takes a raw window of the main input (``None`` if it does not matter).
 Views = dict[tuple[int, int], Callable[[Any], Any]]
@@ -223,11 +224,13 @@ class Program:
         def sort() -> None:
             for item in outputs:
                 row = item if method == 'process' else lifecycle.as_row(item, windowfn)
-                tag, found, timed = runtime.undress(row, raw)
-                if timed and tag == MAIN:
+                tag, found, timed = runtime.undress(row, raw, assign)
+                if timed and tag == MAIN and assign is None:
                     self._prone = self._prone | {number}
                 if tag != MAIN and tag not in op.outputs:
                     self._undeclared(op, tag, found)
+        assign = None if isinstance(windowfn, GlobalWindows) else runtime.assigner(windowfn, windowfn)
+        check = op.payload.check_output if isinstance(op.payload, ParDo) else None
                 else:
                     rows.setdefault(tag, []).extend(found)
 
@@ -236,6 +239,9 @@ class Program:
             if tag in op.outputs:
                 self._dispatch(from_rows(found), op.outputs[tag])
 
+                if check is not None and tag == MAIN:
+                    for value, *_ in found:
+                        check(value)
     @staticmethod
     def _undeclared(op: Op, tag: str, found: list[runtime.OutputRow]) -> None:
         payload = op.payload
@@ -286,8 +292,10 @@ class Program:
 
     def _bind_op(self, number: int, op: Op) -> dict[str, Any]:
         match op.payload:
-            case ParDo():
-                return _bind_pardo(number, op.payload)
+            case ParDo(style=style):
+                windowfn = self._windowings[op.inputs[0]].windowfn
+                retimed = {f'assign{number}': runtime.assigner(windowfn, windowfn)} if style == 'timestamp' else {}
+                return {**_bind_pardo(number, op.payload), **retimed}
             case WindowInto(windowfn=windowfn) if op.inputs:
                 before = self._windowings[op.inputs[0]].windowfn
                 return {f'assign{number}': runtime.assigner(windowfn, before)}

@@ -24,6 +24,8 @@ MISSING: Any = object()
 
 #: A value with its time, raw window and pane.
 OutputRow = tuple[Any, int, Any, Any]
+#: From the time, value and raw window of an element to its new raw windows.
+Assign = Callable[[int, Any, Any], list[Any]]
 
 
 def as_timestamp(micros: int) -> Timestamp:
@@ -112,7 +114,7 @@ def failure(spec: Guard) -> Callable[[BaseException, Any], list[Any]]:
     return failed
 
 
-def assigner(windowfn: WindowFn, before: WindowFn) -> Callable[[int, Any, Any], list[Any]]:
+def assigner(windowfn: WindowFn, before: WindowFn) -> Assign:
     """A function from an element's time, value and raw window to its new raw windows."""
     encode = raw_windows(windowfn).encode
     decode = raw_windows(before).decode
@@ -124,8 +126,13 @@ def assigner(windowfn: WindowFn, before: WindowFn) -> Callable[[int, Any, Any], 
     return assign
 
 
-def undress(row: OutputRow, raw: RawWindows) -> tuple[str, list[OutputRow], bool]:
+def undress(row: OutputRow, raw: RawWindows, assign: Assign | None) -> tuple[str, list[OutputRow], bool]:
     """Takes a tagged, timestamped or windowed output apart.
+
+    Args:
+      row: the output, and the time, window and pane of the element that it was made from.
+      raw: the raw form of the collection's windows.
+      assign: gives an output with a time of its own its windows; ``None`` if all are in the global window.
 
     Returns:
       Its tag, a row for each of its windows, and whether it brought its own time.
@@ -137,10 +144,12 @@ def undress(row: OutputRow, raw: RawWindows) -> tuple[str, list[OutputRow], bool
     windows = list(window) if isinstance(window, (range, list)) else [window]
     if isinstance(output, WindowedValue):
         time, pane = output.timestamp.micros, output.pane_info
-        windows = [raw.encode(one) for one in output.windows]
+        windows = [raw.encode(one) for one in output.windows] * len(windows)
         output = output.value
     elif isinstance(output, TimestampedValue):
         time, output, timed = output.micros, output.value, True
+        if assign is not None and not isinstance(output, Dressed):
+            windows = [new for old in windows for new in assign(time, output, old)]
     if isinstance(output, Dressed):
         raise ExecutionError(f'a {type(output).__name__} inside of another one: {short(output)}. A TaggedOutput may '
                              f'hold a TimestampedValue or WindowedValue, and these hold plain values')

@@ -172,4 +172,4 @@ def elements_are_passed_as_they_are(p: TestPipeline) -> None:
 
 @case
 def default_arguments_are_the_functions_own(p: TestPipeline) -> None:
-    check(p | Create([1]) | Map(lambda x, y=[], *, z=3: (x, y, z)), [(1, [], 3)])  # noqa: B006
+    check(p | Create([1]) | Map(lambda x, y=[], *, z=3: (x, y, z)), [(1, [], 3)])

@@ -73,7 +73,7 @@ def dictionary(p: TestPipeline) -> None:
     check(p | Create([1, 2, 3]) | Map(lambda x, d: d.get(x, 'many'), AsDict(names)), ['one', 'two', 'many'])
 
 
-@case(raises=ExecutionError, match="AsDict, but has the key 1 twice; use AsMultiMap")
+@case(raises=ExecutionError, match='AsDict, but has the key 1 twice; use AsMultiMap')
 def dictionary_with_a_key_twice(p: TestPipeline) -> None:
     p | Create([0]) | Map(lambda x, d: x, AsDict(p | 'pairs' >> Create([(1, 'a'), (1, 'b')])))
 
@@ -175,7 +175,7 @@ def of_a_flatten(p: TestPipeline) -> None:
 @case
 def one_collection_in_several_views(p: TestPipeline) -> None:
     pairs = p | 'pairs' >> Create([('a', 1)])
-    made = p | Create([0]) | Map(lambda x, l, d, s: (l, dict(d), s), AsList(pairs), AsDict(pairs), AsSingleton(pairs))
+    made = p | Create([0]) | Map(lambda x, a, b, c: (a, dict(b), c), AsList(pairs), AsDict(pairs), AsSingleton(pairs))
     check(made, [([('a', 1)], {'a': 1}, ('a', 1))])
 
 
