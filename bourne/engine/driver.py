@@ -7,13 +7,15 @@ one place where output is committed. When anything fails, everything that was pr
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Mapping
 from typing import Any, Protocol
 
+from bourne.engine.blocks import Block
 from bourne.engine.bundle import Bundle
 from bourne.engine.epoch import Command, Commit, Committed, Epoch, Event, Finish, Release, RunStage, StageDone
-from bourne.engine.exchange import partition
+from bourne.engine.exchange import WHOLE, Partitioned, Route, Router, route
 from bourne.engine.executor import Executor
-from bourne.engine.plan.stage import BY_KEY, SPREAD, Op, Plan, Stage
+from bourne.engine.plan.stage import Op, Plan, Stage
 from bourne.engine.program.notes import annotate
 from bourne.engine.task import Run, Task, TaskResult
 from bourne.sdk.graph.nodes import MAIN, Read, Write
@@ -51,7 +53,7 @@ class Driver:
         self.run_info = run
         self.observer = observer
         self.metrics = metrics
-        self._blocks: dict[str, list[Bundle]] = {}
+        self._blocks = self._empty_blocks()
         self._prepared: dict[str, list[tuple[int, Any]]] = {}
         self._sinks: dict[str, Op] = {op.label: op for op in plan.ops if isinstance(op.payload, Write)}
         self._started = 0
@@ -91,7 +93,8 @@ class Driver:
                 return Committed(labels)
             case Release(collections=collections):
                 for name in collections:
-                    self._blocks.pop(name, None)
+                    for parts in self._blocks.pop(name).values():
+                        self.executor.store.free(block for part in parts for block in part)
             case Finish():
                 pass
         return None
@@ -107,9 +110,14 @@ class Driver:
                 self._prepared.setdefault(label, []).append((task.number, token))
         for _, result in sorted(results, key=lambda item: item[0]):
             self.metrics.merge(result.metrics)
-            for name, bundles in result.outputs.items():
-                self._blocks.setdefault(name, []).extend(bundles)
+            self._keep(result.outputs)
         self.observer.stage_done(stage)
+
+    def _keep(self, outputs: Mapping[str, Mapping[Route, Partitioned]]) -> None:
+        for name, routes in outputs.items():
+            for way, parts in routes.items():
+                for kept, blocks in zip(self._blocks[name][way], parts, strict=True):
+                    kept += blocks
 
     def _tasks(self, stage: Stage) -> list[Task]:
         """Cuts a stage's work into tasks."""
@@ -120,36 +128,40 @@ class Driver:
             raise
 
     def _cut(self, stage: Stage) -> list[Task]:
-        sides = {name: self._blocks.get(name, []) for name in stage.side_inputs}
+        sides = {name: self._blocks[name][WHOLE][0] for name in stage.side_inputs}
+        routes = {name: tuple(self._blocks[name]) for name in stage.produced if name in self._blocks}
         root = stage.ops[0].payload
         if isinstance(root, Read):
             parts: list[Any] = _deal(list(root.source.splits(self.executor.slots)), self.executor.slots)
-            return [Task(stage, number, len(parts), splits=tuple(splits), sides=sides)
+            return [Task(stage, number, len(parts), splits=tuple(splits), sides=sides, routes=routes)
                     for number, splits in enumerate(parts)]
         count = self._partitions(stage)
-        blocks: list[dict[str, list[Bundle]]] = [{} for _ in range(count)]
+        blocks: list[dict[str, list[Block]]] = [{} for _ in range(count)]
         for name in dict.fromkeys(stage.inputs):
-            for part, bundles in zip(blocks, self._exchange(name, stage.entry, count), strict=True):
-                part.setdefault(name, []).extend(bundles)
-        return [Task(stage, number, count, blocks=part, sides=sides) for number, part in enumerate(blocks)]
+            way = route(stage.entry, count)
+            kept = self._blocks[name][way]
+            for part, taken in zip(blocks, _deal(kept[0], count, exactly=True) if way is WHOLE else kept, strict=True):
+                part[name] = taken
+        return [Task(stage, number, count, blocks=part, sides=sides, routes=routes)
+                for number, part in enumerate(blocks)]
 
     def _partitions(self, stage: Stage) -> int:
+        """How many tasks the stage has, unless it reads a source."""
         root = stage.ops[0].payload
         if isinstance(root, Write) and root.sink.shards is not None:
             return int(root.sink.shards)
         return self.executor.slots
 
-    def _exchange(self, name: str, kind: str, count: int) -> list[list[Bundle]]:
-        """The blocks of a collection as each partition gets them."""
-        blocks = self._blocks.get(name, [])
-        if kind in (BY_KEY, SPREAD):
-            parts: list[list[Bundle]] = [[] for _ in range(count)]
-            for turn, bundle in enumerate(blocks):
-                for part, piece in zip(parts, partition(bundle, kind, count, turn), strict=True):
-                    if piece.values:
-                        part.append(piece)
-            return parts
-        return _deal(blocks, count, exactly=True)
+    def _empty_blocks(self) -> dict[str, dict[Route, Partitioned]]:
+        """A place for the blocks of every route that some stage reads."""
+        blocks: dict[str, dict[Route, Partitioned]] = {}
+        for stage in self.plan.stages:
+            way = route(stage.entry, self._partitions(stage))
+            for name in stage.inputs:
+                blocks.setdefault(name, {})[way] = [[] for _ in range(way.partitions)]
+            for name in stage.side_inputs:
+                blocks.setdefault(name, {})[WHOLE] = [[]]
+        return blocks
 
     def _commit(self, label: str) -> None:
         op = self._sinks[label]
@@ -157,7 +169,9 @@ class Driver:
         values = list(op.payload.sink.commit(self.run_info.id, prepared))  # type: ignore[union-attr]
         self._prepared.pop(label, None)
         if MAIN in op.outputs and values:
-            self._blocks.setdefault(op.outputs[MAIN], []).append(Bundle(values))
+            router = Router({op.outputs[MAIN]: tuple(self._blocks[op.outputs[MAIN]])}, self.executor.store)
+            router.add(op.outputs[MAIN], Bundle(values))
+            self._keep(router.blocks)
             self.metrics.counter(label, elements_name()).update(len(values))
 
     def _abort(self) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Protocol
 
+from bourne.engine.blocks import BlockStore
 from bourne.engine.plan.stage import Plan
 from bourne.engine.task import Report, Run, Task, TaskResult
 
@@ -15,6 +16,10 @@ class Executor(Protocol):
     @property
     def slots(self) -> int:
         """How many tasks run at the same time; the coordinator cuts work accordingly."""
+
+    @property
+    def store(self) -> BlockStore:
+        """Where the coordinator finds the blocks of tasks, and puts those that it makes itself."""
 
     def open(self, plan: Plan, run: Run) -> None:
         """Gets ready to run tasks of a plan."""

@@ -7,8 +7,10 @@ from contextlib import suppress
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
+from bourne.engine.blocks import Block, BlockStore
 from bourne.engine.bundle import Bundle
 from bourne.engine.combining import folding, of_all, of_nothing
+from bourne.engine.exchange import Partitioned, Route, Router
 from bourne.engine.grouping import group, group_inputs
 from bourne.engine.keyhash import key_group, partition_of
 from bourne.engine.plan.stage import MergeCombine, Op, Plan, Stage
@@ -44,8 +46,9 @@ class Task(NamedTuple):
       number: the task's number in the stage: a partition, or a shard of what it writes.
       partitions: how many tasks the stage has.
       splits: the splits to read, for a stage that reads a source.
-      blocks: the bundles to take, by collection, for all others.
-      sides: the bundles of each collection that is a side input.
+      blocks: the blocks to take, by collection, for all others.
+      sides: the blocks of each collection that is a side input.
+      routes: the ways that the stage's outputs go.
       attempt: which try this is.
     """
 
@@ -53,8 +56,9 @@ class Task(NamedTuple):
     number: int
     partitions: int
     splits: tuple[Any, ...] = ()
-    blocks: Mapping[str, list[Bundle]] = MappingProxyType({})
-    sides: Mapping[str, list[Bundle]] = MappingProxyType({})
+    blocks: Mapping[str, list[Block]] = MappingProxyType({})
+    sides: Mapping[str, list[Block]] = MappingProxyType({})
+    routes: Mapping[str, tuple[Route, ...]] = MappingProxyType({})
     attempt: str = '0'
 
 
@@ -62,12 +66,12 @@ class TaskResult(NamedTuple):
     """What a task made; nothing of it counts before the coordinator says so.
 
     Attributes:
-      outputs: bundles by collection.
+      outputs: for each collection that leaves the stage, the blocks of each partition of each of its routes.
       prepared: for each sink that something was written to, the token of its writer.
       metrics: the task's metrics.
     """
 
-    outputs: Mapping[str, list[Bundle]]
+    outputs: Mapping[str, Mapping[Route, Partitioned]]
     prepared: Mapping[str, Any]
     metrics: MetricsContainer
 
@@ -77,21 +81,29 @@ class TaskResult(NamedTuple):
 Report = Callable[[int, float | None], None]
 
 
-def run_task(plan: Plan, run: Run, task: Task, report: Report) -> TaskResult:
+def run_task(plan: Plan, run: Run, task: Task, store: BlockStore, report: Report) -> TaskResult:
     """Runs a task from beginning to end. If it fails, what it wrote is removed.
+
+    Args:
+      plan: the plan.
+      run: what all tasks of the run have in common.
+      task: the task.
+      store: has the blocks that the task takes, and gets those that it makes.
+      report: is told of the progress.
 
     Raises:
       Exception: a user function's own, with a note that says where.
     """
     writers: dict[str, Writer[Any]] = {}
-    program = Program(plan, task.stage, _views(plan, task), writers)
+    router = Router(task.routes, store)
+    program = Program(plan, task.stage, _views(plan, task, store), writers, router.add)
     try:
         for op in task.stage.sinks:
             shards = op.payload.sink.shards  # type: ignore[union-attr]
             writers[op.label] = op.payload.sink.open(  # type: ignore[union-attr]
                 WriteTask(run.id, task.number, shards, task.attempt))
         program.open()
-        _feed(plan, run, task, program, report)
+        _feed(plan, run, task, store, program, report)
         program.finish()
         prepared = {label: writer.prepare() for label, writer in writers.items()}
     except BaseException:
@@ -104,36 +116,36 @@ def run_task(plan: Plan, run: Run, task: Task, report: Report) -> TaskResult:
     program.close()
     for callback in program.finalizer.callbacks:
         callback()
-    return TaskResult(program.outputs, {label: token for label, token in prepared.items() if token is not None},
+    return TaskResult(router.blocks, {label: token for label, token in prepared.items() if token is not None},
                       program.metrics)
 
 
-def _views(plan: Plan, task: Task) -> Views:
+def _views(plan: Plan, task: Task, store: BlockStore) -> Views:
     views: Views = {}
     for number, op in enumerate(task.stage.ops):
         if not isinstance(op.payload, ParDo):
             continue
         main = plan.collections[op.inputs[0]].windowing.windowfn if op.inputs else None
         for index, (names, view) in enumerate(zip(op.side_inputs, op.payload.side_views, strict=True)):
-            bundles = [bundle for name in names for bundle in task.sides[name]]
+            bundles = [store.get(block) for name in names for block in task.sides[name]]
             side = plan.collections[names[0]].windowing.windowfn if names else main
             views[number, index] = side_input(view, bundles, side, main, repr(', '.join(names)))  # type: ignore[arg-type]
     return views
 
 
-def _feed(plan: Plan, run: Run, task: Task, program: Program, report: Report) -> None:
+def _feed(plan: Plan, run: Run, task: Task, store: BlockStore, program: Program, report: Report) -> None:
     """Gives the program its input, a bundle at a time."""
     root = program.layout.root
     if root is None:
-        for name, bundles in task.blocks.items():
-            for bundle in _cut(bundles, run.bundle_size):
+        for name, blocks in task.blocks.items():
+            for bundle in _cut(map(store.get, blocks), run.bundle_size):
                 program.process(bundle, name)
                 report(len(bundle), None)
         return
     if isinstance(root.payload, Read):
         _read(root.payload.source, run, task, program, report)
         return
-    for bundle in _cut(program.watch_root(_rooted(plan, root, task)), run.bundle_size):
+    for bundle in _cut(program.watch_root(_rooted(plan, root, task, store)), run.bundle_size):
         program.process_root(bundle)
         report(len(bundle), None)
 
@@ -157,10 +169,11 @@ def _read(source: Source[Any], run: Run, task: Task, program: Program, report: R
         report(0, (number + 1) / len(task.splits))
 
 
-def _rooted(plan: Plan, root: Op, task: Task) -> Iterator[Bundle]:
+def _rooted(plan: Plan, root: Op, task: Task, store: BlockStore) -> Iterator[Bundle]:
     """What the operator at the head of a stage makes of its input."""
-    parts = [(port, bundle) for name, port in zip(root.inputs, root.ports, strict=True) for bundle in task.blocks[name]]
-    bundles = [bundle for _, bundle in parts]
+    inputs = zip(root.inputs, root.ports, strict=True)
+    parts = ((port, store.get(block)) for name, port in inputs for block in task.blocks[name])
+    bundles = (bundle for _, bundle in parts)
     windowing = plan.collections[root.inputs[0]].windowing if root.inputs else DEFAULT_WINDOWING
     match root.payload:
         case GroupByKey(tags=None):
@@ -171,7 +184,7 @@ def _rooted(plan: Plan, root: Op, task: Task) -> Iterator[Bundle]:
             return _or_default(_combine(group(bundles, windowing), fn), root, default, task)
         case MergeCombine(fn=fn, default=default):
             return _or_default(_merge(bundles, fn, windowing), root, default, task)
-    return iter(bundles)
+    return bundles
 
 
 def _combine(grouped: Iterator[Bundle], fn: Any) -> Iterator[Bundle]:
@@ -180,10 +193,10 @@ def _combine(grouped: Iterator[Bundle], fn: Any) -> Iterator[Bundle]:
         yield bundle
 
 
-def _merge(bundles: list[Bundle], fn: Any, windowing: Windowing) -> Iterator[Bundle]:
+def _merge(bundles: Iterable[Bundle], fn: Any, windowing: Windowing) -> Iterator[Bundle]:
     """Merges the accumulators of each key, and extracts the results."""
     fold = folding(fn)
-    single, several = _once_and_again(bundles)
+    single, several = _once_and_again(list(bundles))
     for bundle in group(several, windowing):
         bundle.values = [(key, fold.merge(parts)) for key, parts in bundle.values]
         single.append(bundle)

@@ -36,6 +36,7 @@ class Layout:
             name: plan.collections[name] for op in stage.ops for name in (*op.inputs, *op.outputs.values())}
         self._numbers = {name: number for number, name in enumerate(self.collections)}
         self._readers: dict[str, list[int]] = {name: [] for name in self.collections}
+        self._makers = {name: number for number, op in enumerate(stage.ops) for name in op.outputs.values()}
         unions: set[str] = set()
         for number, op in enumerate(self.ops):
             if number == 0 and op.starts_stage:
@@ -56,6 +57,10 @@ class Layout:
     def number(self, collection: str) -> int:
         """A collection's number in this stage."""
         return self._numbers[collection]
+
+    def maker(self, collection: str) -> int:
+        """The number of the operator whose output the collection is."""
+        return self._makers[collection]
 
     def is_read(self, collection: str) -> bool:
         """True if an operator of the stage's loops reads the collection."""

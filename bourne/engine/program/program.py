@@ -43,6 +43,10 @@ from bourne.sdk.model.window import GlobalWindows
 Views = dict[tuple[int, int], Callable[[Any], Any]]
 
 
+def _discard(collection: str, bundle: Bundle) -> None:
+    """For programs that only show their source."""
+
+
 class Program:
     """One instance of a stage, used by one thread.
 
@@ -51,14 +55,16 @@ class Program:
       stage: one of its stages, with user functions that nobody else uses.
       views: for operator and side input number, how a side input is looked up.
       writers: a writer for each of the stage's sinks, by the operator's label.
+      leave: takes a collection's name and a bundle of it that other stages read.
     """
 
     def __init__(self, plan: Plan, stage: Stage, views: Views | None = None,
-                 writers: dict[str, Writer[Any]] | None = None) -> None:
+                 writers: dict[str, Writer[Any]] | None = None,
+                 leave: Callable[[str, Bundle], None] = _discard) -> None:
         self.stage = stage
         self.layout = Layout(plan, stage)
         self.writers = writers if writers is not None else {}
-        self.outputs: dict[str, list[Bundle]] = {name: [] for name in self.layout.outs}
+        self._leave = leave
         self.metrics = MetricsContainer(stage.ops[0].label)
         self.finalizer = BundleFinalizer()
         self._windowings = {name: item.windowing for name, item in plan.collections.items()}
@@ -154,10 +160,14 @@ class Program:
         if not bundle.values:
             return
         self._counts[self.layout.number(collection)] += len(bundle.values)
-        if collection in self.outputs:
-            self.outputs[collection].append(bundle)
+        if collection in self.layout.outs:
+            self._hand_over(collection, bundle)
         if self.layout.is_read(collection):
             self._run(bundle, collection)
+
+    def _hand_over(self, collection: str, bundle: Bundle) -> None:
+        """Gives a bundle to other stages."""
+        self.step(self.layout.maker(collection), 'the exchange of its output', self._leave, collection, bundle)
 
     def _run(self, bundle: Bundle, collection: str) -> None:
         loop, ports = self._loop(collection, bundle.form)
@@ -172,7 +182,7 @@ class Program:
             elif port.kind == 'sink':
                 self._write(port.name, result)
             elif result.values:
-                self.outputs[port.name].append(result)
+                self._hand_over(port.name, result)
                 if not self.layout.is_read(port.name):
                     self._counts[self.layout.number(port.name)] += len(result.values)
         for number, strays in enumerate(self._strays):
@@ -219,6 +229,8 @@ class Program:
         op = self.stage.ops[number]
         windowfn = self._windowings[op.inputs[0]].windowfn
         raw = raw_windows(windowfn)
+        assign = None if isinstance(windowfn, GlobalWindows) else runtime.assigner(windowfn, windowfn)
+        check = op.payload.check_output if isinstance(op.payload, ParDo) else None
         rows: dict[str, list[runtime.OutputRow]] = {}
 
         def sort() -> None:
@@ -227,10 +239,11 @@ class Program:
                 tag, found, timed = runtime.undress(row, raw, assign)
                 if timed and tag == MAIN and assign is None:
                     self._prone = self._prone | {number}
+                if check is not None and tag == MAIN:
+                    for value, *_ in found:
+                        check(value)
                 if tag != MAIN and tag not in op.outputs:
                     self._undeclared(op, tag, found)
-        assign = None if isinstance(windowfn, GlobalWindows) else runtime.assigner(windowfn, windowfn)
-        check = op.payload.check_output if isinstance(op.payload, ParDo) else None
                 else:
                     rows.setdefault(tag, []).extend(found)
 
@@ -239,9 +252,6 @@ class Program:
             if tag in op.outputs:
                 self._dispatch(from_rows(found), op.outputs[tag])
 
-                if check is not None and tag == MAIN:
-                    for value, *_ in found:
-                        check(value)
     @staticmethod
     def _undeclared(op: Op, tag: str, found: list[runtime.OutputRow]) -> None:
         payload = op.payload

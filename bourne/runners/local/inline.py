@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from bourne.engine.blocks import MemoryStore
 from bourne.engine.plan.stage import Plan
 from bourne.engine.task import Report, Run, Task, TaskResult, run_task
 
@@ -16,6 +17,7 @@ class InlineExecutor:
     def __init__(self) -> None:
         self._plan: Plan | None = None
         self._run: Run | None = None
+        self.store = MemoryStore()
 
     def open(self, plan: Plan, run: Run) -> None:
         """See :class:`bourne.engine.executor.Executor`."""
@@ -26,7 +28,7 @@ class InlineExecutor:
         assert self._plan is not None
         assert self._run is not None
         for task in tasks:
-            yield task, run_task(self._plan, self._run, task, report)
+            yield task, run_task(self._plan, self._run, task, self.store, report)
 
     def close(self) -> None:
         """See :class:`bourne.engine.executor.Executor`."""
