@@ -78,7 +78,7 @@ def local_files(pattern: str) -> Iterator[tuple[str, os.stat_result]]:
     directory = fixed_directory(pattern)
     rest = pattern[len(directory):]
     cut = 0 if directory else len('./')
-    for entry in _walk_matching(directory, rest) if '**' in rest else _descend(directory, rest.split('/')):
+    for entry in _descend(directory, rest.split('/')):
         try:
             if entry.is_file():
                 yield entry.path[cut:], entry.stat()
@@ -87,6 +87,9 @@ def local_files(pattern: str) -> Iterator[tuple[str, os.stat_result]]:
 
 
 def _descend(directory: str, parts: list[str]) -> Iterator[os.DirEntry[str]]:
+    if '**' in parts[0]:
+        yield from _walk_matching(directory, '/'.join(parts))
+        return
     matches = re.compile(translate(parts[0])).fullmatch
     for entry in _scan(directory):
         if matches(entry.name):
