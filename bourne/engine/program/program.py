@@ -3,9 +3,10 @@
 The life of a program::
 
     program.open()                  # user functions are set up
+    program.begin(writers, leave)   # a task begins
     program.process(bundle, name)   # once for every bundle of the collection that the stage reads
-    program.finish()                # tables are flushed; outputs are complete
-    program.close()                 # user functions are torn down
+    program.finish()                # tables are flushed; the task's outputs are complete
+    program.close()                 # when there are no more tasks: user functions are torn down
 
 Loops are generated when a bundle needs one: for the collection it is of, the form it is in, and what is known of
 the functions by then.
@@ -54,17 +55,13 @@ class Program:
       plan: the plan.
       stage: one of its stages, with user functions that nobody else uses.
       views: for operator and side input number, how a side input is looked up.
-      writers: a writer for each of the stage's sinks, by the operator's label.
-      leave: takes a collection's name and a bundle of it that other stages read.
     """
 
-    def __init__(self, plan: Plan, stage: Stage, views: Views | None = None,
-                 writers: dict[str, Writer[Any]] | None = None,
-                 leave: Callable[[str, Bundle], None] = _discard) -> None:
+    def __init__(self, plan: Plan, stage: Stage, views: Views | None = None) -> None:
         self.stage = stage
         self.layout = Layout(plan, stage)
-        self.writers = writers if writers is not None else {}
-        self._leave = leave
+        self._writers: dict[str, Writer[Any]] = {}
+        self._leave: Callable[[str, Bundle], None] = _discard
         self.metrics = MetricsContainer(stage.ops[0].label)
         self.finalizer = BundleFinalizer()
         self._windowings = {name: item.windowing for name, item in plan.collections.items()}
@@ -87,6 +84,18 @@ class Program:
         self._names = self._bind()
         for number, op in enumerate(self.stage.ops):
             self.step(number, 'setup', partial(lifecycle.set_up, op, self._names['contexts'], self._stack))
+
+    def begin(self, writers: dict[str, Writer[Any]], leave: Callable[[str, Bundle], None]) -> None:
+        """Starts a task.
+
+        Args:
+          writers: gets a writer for each of the stage's sinks, by the operator's label, before a bundle comes.
+          leave: takes a collection's name and a bundle of it that other stages read.
+        """
+        self._writers = writers
+        self._leave = leave
+        self.metrics = MetricsContainer(self.stage.ops[0].label)
+        self.finalizer.callbacks.clear()
 
     def close(self) -> None:
         """Tears the user's functions down, all of them even if some fail; then raises the first failure."""
@@ -217,7 +226,7 @@ class Program:
 
     def _write(self, label: str, values: list[Any]) -> None:
         if values:
-            self.writers[label].write(values)
+            self._writers[label].write(values)
 
     def _emit(self, number: int, outputs: Iterable[Any] | None, method: str) -> None:
         """Sends outputs that did not come out of a loop through the rest of the stage.

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 
 from bourne.engine.blocks import MemoryStore
 from bourne.engine.plan.stage import Plan
-from bourne.engine.task import Report, Run, Task, TaskResult, run_task
+from bourne.engine.task import Report, Run, StageInstance, Task, TaskResult
 
 
 class InlineExecutor:
@@ -27,8 +28,16 @@ class InlineExecutor:
         """See :class:`bourne.engine.executor.Executor`."""
         assert self._plan is not None
         assert self._run is not None
-        for task in tasks:
-            yield task, run_task(self._plan, self._run, task, self.store, report)
+        first = tasks[0]
+        instance = StageInstance(self._plan, self._run, first.stage, first.sides, self.store)
+        try:
+            for task in tasks:
+                yield task, instance.run(task, report)
+        except BaseException:
+            with suppress(Exception):
+                instance.close()
+            raise
+        instance.close()
 
     def close(self) -> None:
         """See :class:`bourne.engine.executor.Executor`."""
