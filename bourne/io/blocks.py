@@ -7,7 +7,7 @@ from typing import BinaryIO
 from bourne.errors import SourceError
 from bourne.io import compression
 from bourne.io.compression import CompressionTypes
-from bourne.io.filesystems import open_file
+from bourne.io.files import open_file
 from bourne.io.framing import Framing
 from bourne.io.splitting import FileRange
 

@@ -13,7 +13,7 @@ from bourne.io.blocks import BLOCK
 from bourne.io.columns import NA_VALUES, BadValue, convert, infer
 from bourne.io.csvfile import CsvFile, CsvLayout
 from bourne.io.fields import Kind, row_of
-from bourne.io.filesystems import FileMetadata, match, nothing_matches
+from bourne.io.matching import FileMetadata, match, nothing_matches
 from bourne.io.records import Position
 from bourne.io.splitting import FileRange, FileSplit, plan_splits
 from bourne.sdk.model.portable import portable

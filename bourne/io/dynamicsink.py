@@ -13,7 +13,7 @@ from bourne.io import compression
 from bourne.io.arguments import text_of
 from bourne.io.compression import EXTENSION_OF, CompressionTypes
 from bourne.io.filenaming import FileNaming, FileResult
-from bourne.io.filesystems import check_writable, digest, join, mkdirs, open_file
+from bourne.io.files import check_writable, digest, join, mkdirs, open_file
 from bourne.io.staging import Move, Staged, directory_for, discard, publish, staged
 from bourne.sdk.model.portable import portable
 from bourne.sdk.model.sink import Sink, Writer, WriteTask

@@ -13,7 +13,7 @@ from typing import Any, BinaryIO
 import attrs
 
 from bourne.errors import SourceError, TransformError, UnsupportedError
-from bourne.io import filesystems
+from bourne.io import matching
 from bourne.io.arguments import bounded_input, path_argument, text_of
 from bourne.io.compression import CompressionTypes, check_compression
 from bourne.io.dynamicsink import Addressed, DynamicFileSink, FileMetadata, FileSink, SinkMaker
@@ -25,7 +25,8 @@ from bourne.io.filenaming import (
     prefix_naming,
     single_file_naming,
 )
-from bourne.io.filesystems import EmptyMatchTreatment, digest, match, nothing_matches
+from bourne.io.files import digest, open_file
+from bourne.io.matching import EmptyMatchTreatment, match, nothing_matches
 from bourne.sdk.graph import pickling
 from bourne.sdk.model.dofn import DoFn, TaggedOutput
 from bourne.sdk.model.portable import portable
@@ -64,8 +65,8 @@ class MatchFiles(PTransform):
         self._pattern = path_argument('MatchFiles', 'file_pattern', file_pattern)
         self._match = MatchAll(empty_match_treatment)
 
-    def expand(self, pbegin: Any) -> PCollection[filesystems.FileMetadata]:
-        found: PCollection[filesystems.FileMetadata] = (
+    def expand(self, pbegin: Any) -> PCollection[matching.FileMetadata]:
+        found: PCollection[matching.FileMetadata] = (
             pbegin.pipeline | 'Pattern' >> Create([self._pattern]) | self._match)
         return found
 
@@ -85,9 +86,9 @@ class MatchAll(PTransform):
         EmptyMatchTreatment.allow_empty_match('', empty_match_treatment)
         self._treatment = empty_match_treatment
 
-    def expand(self, pcoll: Any) -> PCollection[filesystems.FileMetadata]:
-        matched = ParDo(_Match(self._treatment)).with_output_types(filesystems.FileMetadata)
-        found: PCollection[filesystems.FileMetadata] = one_input(self, pcoll) | 'Match' >> matched
+    def expand(self, pcoll: Any) -> PCollection[matching.FileMetadata]:
+        matched = ParDo(_Match(self._treatment)).with_output_types(matching.FileMetadata)
+        found: PCollection[matching.FileMetadata] = one_input(self, pcoll) | 'Match' >> matched
         return found
 
 
@@ -95,7 +96,7 @@ class _Match(DoFn):
     def __init__(self, treatment: str) -> None:
         self._treatment = treatment
 
-    def process(self, element: Any) -> list[filesystems.FileMetadata]:
+    def process(self, element: Any) -> list[matching.FileMetadata]:
         pattern = text_of(element)
         if not isinstance(pattern, str):
             raise TransformError(f'MatchAll takes patterns as strings; got {element!r} ({type(element).__name__})')
@@ -128,7 +129,7 @@ class ReadableFile:
       compression: how it is compressed; ``None`` goes by its name.
     """
 
-    metadata: filesystems.FileMetadata
+    metadata: matching.FileMetadata
     compression: str | None = None
 
     def open(self, mime_type: str = 'text/plain', compression_type: str | None = None) -> BinaryIO:
@@ -142,7 +143,7 @@ class ReadableFile:
           SourceError: if it cannot be opened.
         """
         kind = compression_type or self.compression or CompressionTypes.AUTO
-        return filesystems.open_file(self.metadata.path, 'rb', check_compression(kind))
+        return open_file(self.metadata.path, 'rb', check_compression(kind))
 
     def read(self, mime_type: str = 'application/octet-stream') -> bytes:
         """Its whole content.
@@ -197,8 +198,8 @@ class _Readable(DoFn):
         self._skip_directories = skip_directories
 
     def process(self, element: Any) -> Iterator[ReadableFile]:
-        metadata = filesystems.FileMetadata(element, 0) if isinstance(element, str) else element
-        if not isinstance(metadata, filesystems.FileMetadata):
+        metadata = matching.FileMetadata(element, 0) if isinstance(element, str) else element
+        if not isinstance(metadata, matching.FileMetadata):
             raise TransformError(f'ReadMatches takes FileMetadata or paths; got {element!r}')
         if metadata.path.endswith(('/', '\\')):
             if not self._skip_directories:

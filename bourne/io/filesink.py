@@ -19,7 +19,7 @@ import attrs
 from bourne.errors import SinkError, TransformError
 from bourne.io import compression
 from bourne.io.compression import EXTENSION_OF, CompressionTypes
-from bourne.io.filesystems import check_writable, digest, join, mkdirs, open_file
+from bourne.io.files import check_writable, digest, join, mkdirs, open_file
 from bourne.io.naming import Naming, ShardNaming
 from bourne.io.staging import Move, Staged, directory_for, discard, publish, staged
 from bourne.sdk.model.portable import portable

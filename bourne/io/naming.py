@@ -9,7 +9,8 @@ import attrs
 
 from bourne.errors import TransformError, UnsupportedError
 from bourne.io.arguments import text_of
-from bourne.io.filesystems import digest, join, match, split
+from bourne.io.files import digest, join, split
+from bourne.io.matching import match
 from bourne.sdk.graph import pickling
 from bourne.sdk.model.portable import portable
 from bourne.sdk.model.window import GlobalWindow

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from bourne.io import compression
 from bourne.io.compression import CompressionTypes
-from bourne.io.filesystems import FileMetadata
+from bourne.io.matching import FileMetadata
 
 #: No split is larger than this, in bytes, unless it is a file that cannot be cut.
 LARGEST = 64 << 20

@@ -15,8 +15,8 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from bourne.errors import BourneError, SinkError
-from bourne.io import filesystems, globs
-from bourne.io.filesystems import delete, exists, is_local, join, local_path, mkdirs, rename, size_of, split
+from bourne.io import files, globs
+from bourne.io.files import delete, exists, is_local, join, local_path, mkdirs, rename, size_of, split
 
 
 class Staged(NamedTuple):
@@ -42,7 +42,7 @@ def directory_for(target: str, run: str, identity: str) -> str:
       identity: tells the sink from others that write to the same directory in the same run.
     """
     safe = re.sub(r'[^A-Za-z0-9_.-]', '_', run)
-    return join(target, f'{globs.HIDDEN}{safe}-{filesystems.digest(identity)}')
+    return join(target, f'{globs.HIDDEN}{safe}-{files.digest(identity)}')
 
 
 def staged(path: str) -> Staged:
@@ -81,7 +81,7 @@ def publish(directory: str, moves: Sequence[Move], old: Iterable[str]) -> None:
 
 def _steps_aside(directory: str, replaced: Iterable[str]) -> list[tuple[str, str]]:
     aside = join(directory, 'old')
-    steps = [(path, join(aside, f'{filesystems.digest(path)}-{split(path)[1]}')) for path in replaced]
+    steps = [(path, join(aside, f'{files.digest(path)}-{split(path)[1]}')) for path in replaced]
     if steps:
         mkdirs(aside)
     return steps

@@ -11,9 +11,9 @@ from bourne.io.arguments import bounded_input, path_argument
 from bourne.io.compression import CompressionTypes
 from bourne.io.csvio import ReadFromCsv, WriteToCsv
 from bourne.io.filesink import ShardedFileSink, sharded_sink
-from bourne.io.filesystems import FileMetadata, match, nothing_matches
 from bourne.io.globs import has_wildcard
 from bourne.io.jsonio import ReadFromJson, WriteToJson
+from bourne.io.matching import FileMetadata, match, nothing_matches
 from bourne.io.naming import DEFAULT_TEMPLATE, ShardNaming
 from bourne.io.splitting import FileRange, cut
 from bourne.io.textsource import LineSource, TextFormat

@@ -12,8 +12,8 @@ from bourne.io import compression
 from bourne.io.arguments import is_known, text_of
 from bourne.io.compression import CompressionTypes
 from bourne.io.filesink import FileEncoder, FileFormat
-from bourne.io.filesystems import match, nothing_matches
 from bourne.io.framing import Framing, bytes_splitter, record_ends, text_splitter
+from bourne.io.matching import match, nothing_matches
 from bourne.io.records import BadRecord, Format, Position, RecordReader
 from bourne.io.splitting import FileSplit, plan_splits
 from bourne.sdk.model.portable import portable

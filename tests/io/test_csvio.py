@@ -18,7 +18,7 @@ from bourne.io.columns import NA_VALUES, convert, infer
 from bourne.io.csvfile import CsvLayout
 from bourne.io.csvio import CsvFormat, ReadFromCsv, WriteToCsv
 from bourne.io.csvsource import CsvSource, CsvSplit
-from bourne.io.filesystems import open_file
+from bourne.io.files import open_file
 from bourne.io.splitting import FileRange
 from bourne.sdk.model.row import Row
 from bourne.sdk.pipeline import Pipeline

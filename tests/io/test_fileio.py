@@ -26,8 +26,8 @@ from bourne.io.fileio import (
     destination_prefix_naming,
     single_file_naming,
 )
-from bourne.io.filesystems import FileMetadata as FoundFile
-from bourne.io.filesystems import open_file
+from bourne.io.files import open_file
+from bourne.io.matching import FileMetadata as FoundFile
 from bourne.io.textio import WriteToText
 from bourne.sdk.graph import codec
 from bourne.sdk.model.window import FixedWindows, GlobalWindow, IntervalWindow, TimestampedValue

@@ -16,9 +16,10 @@ from hypothesis import strategies as st
 
 from bourne.errors import SinkError, TransformError, UnsupportedError
 from bourne.io import filesink
+from bourne.io.files import open_file
 from bourne.io.filesink import ShardedFileSink, sharded_sink
-from bourne.io.filesystems import match, open_file
 from bourne.io.globs import HIDDEN
+from bourne.io.matching import match
 from bourne.io.naming import ShardNaming, named_by
 from bourne.io.textsource import TextFormat
 from bourne.sdk.graph import codec

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from bourne.errors import SourceError, TransformError
 from bourne.io import blocks
 from bourne.io.compression import CompressionTypes
-from bourne.io.filesystems import open_file
+from bourne.io.files import open_file
 from bourne.io.splitting import FileRange
 from bourne.io.textsource import LineSource
 from bourne.sdk.model.value_coders import BytesCoder, VarIntCoder

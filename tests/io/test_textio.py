@@ -9,8 +9,10 @@ import pytest
 
 import bourne.io
 from bourne.errors import SourceError, TransformError, UnsupportedError
+from bourne.io.compression import CompressionTypes
 from bourne.io.fileio import MatchFiles
-from bourne.io.filesystems import CompressionTypes, FileMetadata, open_file
+from bourne.io.files import open_file
+from bourne.io.matching import FileMetadata
 from bourne.io.textio import (
     ReadAllFromText,
     ReadAllFromTextContinuously,

@@ -7,7 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from bourne.io import filesystems, staging
+from bourne.io import files, staging
 from bourne.sdk.model.sink import Sink, WriteTask
 
 
@@ -67,7 +67,7 @@ def crashing_at(step: int, patch: Any, error: type[BaseException]) -> Callable[[
         return call
 
     for name in ('rename', 'mkdirs'):
-        patch.setattr(staging, name, counted(getattr(filesystems, name)))
+        patch.setattr(staging, name, counted(getattr(files, name)))
     return lambda: count
 
 
