@@ -14,7 +14,7 @@ from bourne.io.splitting import FileRange
 #: How many bytes are read at a time. Larger blocks leave the processor's cache before they are used.
 BLOCK = 128 << 10
 #: How far into a file an error message still counts lines, in bytes.
-COUNTED = 1 << 30
+COUNTED = 256 << 20
 
 
 class Blocks:

@@ -13,8 +13,8 @@ from bourne.io import compression
 from bourne.io.arguments import text_of
 from bourne.io.compression import EXTENSION_OF, CompressionTypes
 from bourne.io.filenaming import FileNaming, FileResult
-from bourne.io.files import check_writable, digest, join, mkdirs, open_file
-from bourne.io.staging import Move, Staged, directory_for, discard, publish, staged
+from bourne.io.files import check_writable, join, mkdirs
+from bourne.io.staging import Move, Staged, create, directory_for, discard, publish, staged, staged_name
 from bourne.sdk.model.portable import portable
 from bourne.sdk.model.sink import Sink, Writer, WriteTask
 from bourne.sdk.value_provider import ValueProvider
@@ -118,7 +118,7 @@ class OpenFile:
         self.path = path
         self._item = item
         self._extension = EXTENSION_OF.get(kind, '')
-        self._file = open_file(path, 'wb', kind)
+        self._file = create(path, kind, f'the destination {item.destination!r}')
         self._sink = sink
         self._call(sink.open, self._file)
 
@@ -274,10 +274,9 @@ class DynamicWriter(Writer[Addressed]):
     def _new_file(self, item: Addressed) -> OpenFile:
         if not self._count:
             mkdirs(self._directory)
-        task = self._task
-        name = f'{task.epoch}-{task.shard:05d}-{digest(task.attempt)}-{self._count}'
+        path = join(self._directory, staged_name(self._task, self._count))
         self._count += 1
-        return OpenFile(join(self._directory, name), item, self._sink.maker(item.destination))
+        return OpenFile(path, item, self._sink.maker(item.destination))
 
     def prepare(self) -> tuple[Prepared, ...] | None:
         while self._open:

@@ -3,8 +3,8 @@
 A task writes its elements, encoded a block at a time, to a file in the run's staging directory; where a
 limit is set, to several. The commit numbers all files of all tasks densely, in the order of the tasks,
 gives them their names, and removes the shards of earlier runs with the same prefix, template and suffix,
-however many these were: what matches ``prefix*`` afterwards is this run's output and nothing else. (Beam
-removes them only if their number is the same.)
+however many these were, so that old and new shards are never mixed. (Beam removes them only if their number
+is the same.)
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ import attrs
 
 from bourne.errors import SinkError, TransformError
 from bourne.io import compression
-from bourne.io.compression import EXTENSION_OF, CompressionTypes
-from bourne.io.files import check_writable, digest, join, mkdirs, open_file
+from bourne.io.compression import CompressionTypes
+from bourne.io.files import check_writable, join, mkdirs
 from bourne.io.naming import Naming, ShardNaming
-from bourne.io.staging import Move, Staged, directory_for, discard, publish, staged
+from bourne.io.staging import Move, Staged, create, directory_for, discard, publish, staged, staged_name
 from bourne.sdk.model.portable import portable
 from bourne.sdk.model.sink import Sink, Writer, WriteTask
 
@@ -77,7 +77,7 @@ class StagedFile:
         self.size = 0
         self._encoder = encoder
         self._target = target
-        self._file: BinaryIO = open_file(path, 'wb', kind)
+        self._file: BinaryIO = create(path, kind, target)
 
     def write(self, values: Sequence[Any]) -> None:
         """Writes elements, at least one."""
@@ -161,9 +161,7 @@ class ShardedFileSink(Sink[Any]):
         """A file to be prepared, under a name that is unique in the run."""
         directory = self._directory(run)
         mkdirs(directory)
-        extension = f'.{EXTENSION_OF[self.kind]}' if self.kind in EXTENSION_OF else ''
-        path = join(directory, name + extension)
-        return StagedFile(path, self.kind, self.form.encoder(), self.naming.name(0, 1))
+        return StagedFile(join(directory, name), self.kind, self.form.encoder(), self.naming.name(0, 1))
 
     def commit(self, run: str, prepared: Sequence[tuple[int, Any]], epoch: int = 0) -> list[str]:
         files: list[Staged] = [Staged(*file) for _, token in prepared for file in token]
@@ -178,6 +176,9 @@ class ShardedFileSink(Sink[Any]):
         return names
 
     def _empty_file(self, run: str, number: int) -> Staged:
+        # One that is there was made by a commit that was cut off.
+        path = join(self._directory(run), f'empty-{number}')
+        discard([path])
         return self.open_file(run, f'empty-{number}').finish()
 
     def abort(self, run: str, tokens: Sequence[Any]) -> None:
@@ -228,8 +229,7 @@ class ShardWriter(Writer[Any]):
 
     def _next_file(self) -> StagedFile:
         task = self._task
-        name = f'{task.epoch}-{task.shard:05d}-{digest(task.attempt)}-{len(self._finished)}'
-        self._file = self._sink.open_file(task.run, name)
+        self._file = self._sink.open_file(task.run, staged_name(task, len(self._finished)))
         return self._file
 
     def prepare(self) -> tuple[Staged, ...] | None:

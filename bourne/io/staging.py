@@ -12,11 +12,12 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple
+from typing import BinaryIO, NamedTuple
 
 from bourne.errors import BourneError, SinkError
 from bourne.io import files, globs
 from bourne.io.files import delete, exists, is_local, join, local_path, mkdirs, rename, size_of, split
+from bourne.sdk.model.sink import WriteTask
 
 
 class Staged(NamedTuple):
@@ -43,6 +44,34 @@ def directory_for(target: str, run: str, identity: str) -> str:
     """
     safe = re.sub(r'[^A-Za-z0-9_.-]', '_', run)
     return join(target, f'{globs.HIDDEN}{safe}-{files.digest(identity)}')
+
+
+def staged_name(task: WriteTask, number: int) -> str:
+    """The name of a file that no other writer of the same sink has.
+
+    Args:
+      task: the writer's task.
+      number: tells the files of the writer from each other.
+    """
+    return f'{task.epoch}-{task.shard:05d}-{files.digest(task.attempt)}-{number}'
+
+
+def create(path: str, kind: str, target: str) -> BinaryIO:
+    """Opens a file to be prepared.
+
+    Args:
+      path: where it lies.
+      kind: how it is compressed, not ``AUTO``.
+      target: what it is for, for errors.
+
+    Raises:
+      SinkError: if it cannot be opened, or if somebody else writes it.
+    """
+    if exists(path):
+        raise SinkError(
+            f'{path} is there already: two writes of the pipeline have the same output, which is {target}. '
+            'Give them different names')
+    return files.open_file(path, 'wb', kind)
 
 
 def staged(path: str) -> Staged:

@@ -142,6 +142,16 @@ def test_two_outputs_in_one_directory_do_not_disturb_each_other(tmp_path: Path) 
     assert contents(tmp_path) == {'out-00-of-01.1': 'a\n', 'out-00-of-01.2': 'b\n'}
 
 
+def test_two_writes_with_the_same_output_are_refused(tmp_path: Path) -> None:
+    one, two = text_sink(tmp_path), text_sink(tmp_path)
+    writer = one.open(WriteTask('run', 0))
+    writer.write(['a'])
+    with pytest.raises(SinkError) as caught:
+        prepare(two, [['b']])
+    assert f'two writes of the pipeline have the same output, which is {tmp_path}/out-00-of-01' in str(caught.value)
+    writer.abort()
+
+
 class TestCrashes:
     @pytest.mark.parametrize('step', range(12))
     def test_a_commit_that_fails_leaves_what_was_there_before(
@@ -195,7 +205,7 @@ class TestCrashes:
             close = write
 
         sink = text_sink(tmp_path)
-        monkeypatch.setattr(filesink, 'open_file', lambda *_: Full())
+        monkeypatch.setattr(filesink, 'create', lambda *_: Full())
         writer = sink.open(WriteTask('run', 0))
         with pytest.raises(SinkError) as caught:
             writer.write(['a'])
