@@ -43,8 +43,12 @@ class TriggerFn:
     """The base of all triggers."""
 
     def may_lose_data(self, windowing: Windowing | None = None) -> DataLossReason:
-        """Whether data may arrive, or wait, that this trigger never emits."""
-        return may_lose_data(self)
+        """Whether data may arrive, or wait, that this trigger never emits.
+
+        Args:
+          windowing: the strategy that it is part of; without one, elements may be late.
+        """
+        return may_lose_data(self, windowing is None or bool(windowing.allowed_lateness))
 
     def get_continuation_trigger(self) -> TriggerFn:
         """The trigger that a grouping downstream of one with this trigger goes by."""
@@ -188,17 +192,22 @@ def _check_triggers(where: str, triggers: tuple[TriggerFn, ...]) -> tuple[Trigge
     return triggers
 
 
-def may_finish(trigger: TriggerFn) -> bool:
-    """True if the trigger may come to an end, after which it never fires again."""
+def may_finish(trigger: TriggerFn, late_data: bool = True) -> bool:
+    """True if the trigger may come to an end, after which it never fires again, although there may be more data.
+
+    Args:
+      trigger: the trigger.
+      late_data: whether elements are taken after the end of their window.
+    """
     match trigger:
         case DefaultTrigger() | Always() | Never() | Repeatedly():
             return False
         case AfterWatermark(late=late):
-            return late is None
+            return late is None and late_data
         case AfterAny(triggers=parts):
-            return any(may_finish(part) or fires_once(part) for part in parts)
+            return any(may_finish(part, late_data) or fires_once(part) for part in parts)
         case AfterAll(triggers=parts) | AfterEach(triggers=parts):
-            return all(may_finish(part) for part in parts)
+            return all(may_finish(part, late_data) for part in parts)
         case OrFinally():
             return True
     return fires_once(trigger)
@@ -225,14 +234,18 @@ def may_wait_for_ever(trigger: TriggerFn) -> bool:
     return False
 
 
-def may_lose_data(trigger: TriggerFn) -> DataLossReason:
+def may_lose_data(trigger: TriggerFn, late_data: bool = True) -> DataLossReason:
     """Why the trigger may lose data, if it may.
 
     A window's expiry emits what still waits, so a condition that never comes true delays data but, unlike a
     trigger that has finished, does not lose it; it is reported all the same, as Beam does.
+
+    Args:
+      trigger: the trigger.
+      late_data: whether elements are taken after the end of their window.
     """
     reason = DataLossReason.NO_POTENTIAL_LOSS
-    if may_finish(trigger):
+    if may_finish(trigger, late_data):
         reason |= DataLossReason.MAY_FINISH
     if may_wait_for_ever(trigger):
         reason |= DataLossReason.CONDITION_NOT_GUARANTEED

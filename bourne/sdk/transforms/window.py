@@ -18,7 +18,6 @@ from bourne.sdk.model.trigger import (
     DefaultTrigger,
     TriggerFn,
     Windowing,
-    may_lose_data,
 )
 from bourne.sdk.model.window import TimestampCombiner, WindowFn
 from bourne.sdk.options import TypeOptions
@@ -58,7 +57,7 @@ class WindowInto(PTransform):
 
     def expand(self, pcoll: Any) -> PCollection[Any]:
         source = one_input(self, pcoll)
-        loss = may_lose_data(self.windowing.trigger)
+        loss = self.windowing.trigger.may_lose_data(self.windowing)
         if loss & DataLossReason.MAY_FINISH and not source.pipeline.options.view_as(TypeOptions).allow_unsafe_triggers:
             raise TransformError(
                 f'{self.full_label()}: the trigger {self.windowing.trigger!r} may finish, and everything that arrives '
