@@ -169,7 +169,7 @@ class Driver:
         values = list(op.payload.sink.commit(self.run_info.id, prepared))  # type: ignore[union-attr]
         self._prepared.pop(label, None)
         if MAIN in op.outputs and values:
-            router = Router({op.outputs[MAIN]: tuple(self._blocks[op.outputs[MAIN]])}, self.executor.store)
+            router = Router({op.outputs[MAIN]: tuple(self._blocks.get(op.outputs[MAIN], ()))}, self.executor.store)
             router.add(op.outputs[MAIN], Bundle(values))
             self._keep(router.blocks)
             self.metrics.counter(label, elements_name()).update(len(values))

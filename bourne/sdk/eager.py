@@ -110,9 +110,12 @@ def run_eagerly(elements: Any, transform: PTransform) -> Any:
       a dict or tuple of collections, and :class:`Outputs` where it returns tagged outputs.
 
     Raises:
-      TransformError: if ``elements`` is not iterable.
+      TransformError: if ``elements`` is not iterable, or an empty tuple or dict of collections and the transform
+        knows no pipeline.
       Exception: a user function's own.
     """
+    if isinstance(elements, (tuple, dict)) and not elements:
+        return _apply_to_nothing(transform, elements)
     pipeline = Pipeline()
     output = pipeline.apply(transform, _create(pipeline, elements, transform, [0]))
     keys: dict[str, str] = {}
@@ -126,6 +129,14 @@ def run_eagerly(elements: Any, transform: PTransform) -> Any:
     finally:
         for key in keys.values():
             del _committed[key]
+
+
+def _apply_to_nothing(transform: PTransform, inputs: Any) -> Any:
+    """Applies a transform to no collection at all, in the pipeline that it was given: ``() | Flatten(pipeline=p)``."""
+    if transform.pipeline is None:
+        raise TransformError(f'{transform.full_label()} was applied to no collection and knows no pipeline; give it '
+                             f'one: {type(transform).__name__}(pipeline=p)')
+    return transform.pipeline.apply(transform, inputs)
 
 
 def _create(pipeline: Pipeline, elements: Any, transform: PTransform, counter: list[int]) -> Any:

@@ -277,7 +277,7 @@ class Generator:
         elif payload.style == 'timestamp':
             self._timestamp(number, op, row, call, origin, note)
         elif payload.style == 'map':
-            if not op.outputs and payload.open_tags:  # called for its effects alone
+            if not op.outputs and payload.open_tags and payload.check_output is None:  # called for its effects alone
                 self.body.add(f'{call}{note}', origin)
                 return
             result = self.new('y')

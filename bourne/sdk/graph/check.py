@@ -44,8 +44,10 @@ def _check_arity(transform: Transform) -> None:
     wanted = 0 if isinstance(transform.payload, Read) else 1
     if isinstance(transform.payload, GroupByKey) and transform.payload.tags is not None:
         wanted = len(transform.payload.tags)
-    if not isinstance(transform.payload, Flatten) and len(transform.inputs) != wanted:
-        raise GraphError(f'{transform.label}: a {transform.kind} has {wanted} main input(s), '
+    if isinstance(transform.payload, Flatten) and transform.inputs:
+        wanted = len(transform.inputs)
+    if len(transform.inputs) != wanted or (not wanted and not isinstance(transform.payload, Read)):
+        raise GraphError(f'{transform.label}: a {transform.kind} has {wanted or "some"} main input(s), '
                          f'not {len(transform.inputs)}')
     views = transform.payload.side_views if isinstance(transform.payload, ParDo) else ()
     if len(views) != len(transform.side_inputs):

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import attrs
 
 from bourne.errors import TransformError
 from bourne.sdk import typehints
+from bourne.sdk.graph import nodes
+from bourne.sdk.graph.nodes import MAIN
 from bourne.sdk.model.portable import portable
 from bourne.sdk.model.source import BoundedReader, Source
 from bourne.sdk.model.window import TimestampedValue
 from bourne.sdk.pcollection import PCollection
 from bourne.sdk.ptransform import PTransform
 from bourne.sdk.transforms.read import read
+
+if TYPE_CHECKING:
+    from bourne.sdk.pipeline import Pipeline
 
 #: A split of a created collection holds at least so many elements.
 SPLIT_ELEMENTS = 1024
@@ -86,3 +91,10 @@ class Impulse(PTransform):
 
     def expand(self, pbegin: Any) -> PCollection[bytes]:
         return read(self, pbegin, CreateSource((b'',)), bytes)
+
+
+def nothing(pipeline: Pipeline) -> PCollection[Any]:
+    """Expands the transform that is being applied to a collection without elements."""
+    made = pipeline.add(nodes.Read(CreateSource(())))[MAIN]
+    assert isinstance(made, PCollection)
+    return made

@@ -11,6 +11,7 @@ from bourne.sdk.graph.nodes import MAIN
 from bourne.sdk.model.trigger import DEFAULT_WINDOWING, Windowing
 from bourne.sdk.pcollection import PBegin, PCollection
 from bourne.sdk.ptransform import PTransform, many_inputs, one_input
+from bourne.sdk.transforms.create import nothing
 
 
 class Flatten(PTransform):
@@ -30,6 +31,8 @@ class Flatten(PTransform):
         if pipeline is None:
             raise TransformError(f'{self.full_label()} was applied to no collection and knows no pipeline; '
                                  f'write Flatten(pipeline=p)')
+        if not inputs:
+            return nothing(pipeline)
         same_windows(self, inputs)
         types = {typehints.describe(item.element_type): item.element_type for item in inputs}
         element_type = next(iter(types.values())) if len(types) == 1 else typehints.union(types.values())

@@ -13,6 +13,7 @@ from bourne.sdk.model.trigger import DefaultTrigger
 from bourne.sdk.model.window import GlobalWindows
 from bourne.sdk.pcollection import PCollection
 from bourne.sdk.ptransform import PTransform, one_input
+from bourne.sdk.transforms.create import nothing
 from bourne.sdk.transforms.flatten import same_windows
 from bourne.sdk.transforms.window import regrouped
 
@@ -96,6 +97,8 @@ class CoGroupByKey(PTransform):
         if pipeline is None:
             raise TransformError(f'{self.full_label()} was applied to no collection and knows no pipeline; '
                                  f'write CoGroupByKey(pipeline=p)')
+        if not sources:
+            return nothing(pipeline)
         windowing = same_windows(self, sources)
         lists: Any = dict[Any, list[Any]] if as_dict else tuple[(list[Any],) * len(named)]  # type: ignore[misc]
         key: Any = keys[0] if keys and all(one == keys[0] for one in keys) else Any

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import functools
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, ClassVar
 
@@ -143,11 +144,19 @@ class ParDo(PTransform):
             plan_call(target, args, kwargs, self.star)
         except TransformError as error:
             raise TransformError(f'{self.full_label()}: {error}') from None
-        types = (None, None)
-        if source.pipeline.options.view_as(TypeOptions).runtime_type_check:
-            types = typehints.runtime_types(self, source.element_type)
         return nodes.ParDo(self.effective_style, self.fn, self.star, args, dict(kwargs), views, self._tags, self._open,
-                           *types, self._guard)
+                           *self._runtime_checks(source), self._guard)
+
+    def _runtime_checks(self, source: PCollection[Any]) -> tuple[Any, Any]:
+        """What is called with every element, and with every main output, if types are to be checked then."""
+        options = source.pipeline.options.view_as(TypeOptions)
+        if not (options.runtime_type_check or options.performance_runtime_type_check):
+            return None, None
+        types = zip(typehints.runtime_types(self, source.element_type), ('element', 'output'), strict=True)
+        taken, given = (None if hint is None else
+                        functools.partial(typehints.require_value, self.full_label(), hint=hint, what=what)
+                        for hint, what in types)
+        return taken, given
 
     def _shown(self) -> dict[str, Any]:
         data = self.fn.display_data() if hasattr(self.fn, 'display_data') else {}

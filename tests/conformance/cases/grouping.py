@@ -223,3 +223,8 @@ def the_timestamp_and_window_of_what_was_joined(p: TestPipeline) -> None:
     made = (a, b) | CoGroupByKey() | MapTuple(lambda key, lists: key)
     assert_that(made, equal_to([TestWindowedValue(1, window.max_timestamp(), [window])],
                                lambda wanted, got: wanted[:3] == got[:3]), reify_windows=True)
+
+
+@case
+def join_of_no_collections(p: TestPipeline) -> None:
+    assert_that({} | CoGroupByKey(pipeline=p), is_empty())
