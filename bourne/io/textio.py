@@ -1,18 +1,21 @@
-"""Text files: ``ReadFromText``, ``ReadAllFromText``, ``WriteToText``."""
+"""Text files: ``ReadFromText``, ``ReadAllFromText``, ``WriteToText``.
+
+The transforms for JSON and CSV have their own modules. As in Beam they can be had from here too; their
+modules are imported when they are.
+"""
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Iterator
 from types import GenericAlias
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from bourne.errors import TransformError, UnsupportedError
 from bourne.io.arguments import bounded_input, path_argument
 from bourne.io.compression import CompressionTypes
-from bourne.io.csvio import ReadFromCsv, WriteToCsv
 from bourne.io.filesink import ShardedFileSink, sharded_sink
 from bourne.io.globs import has_wildcard
-from bourne.io.jsonio import ReadFromJson, WriteToJson
 from bourne.io.matching import FileMetadata, match, nothing_matches
 from bourne.io.naming import DEFAULT_TEMPLATE, ShardNaming
 from bourne.io.splitting import FileRange, cut
@@ -25,6 +28,10 @@ from bourne.sdk.transforms.group import Reshuffle
 from bourne.sdk.transforms.pardo import ParDo
 from bourne.sdk.transforms.read import read
 from bourne.sdk.transforms.write import Write
+
+if TYPE_CHECKING:
+    from bourne.io.csvio import ReadFromCsv, WriteToCsv
+    from bourne.io.jsonio import ReadFromJson, WriteToJson
 
 __all__ = [
     'ReadAllFromText', 'ReadAllFromTextContinuously', 'ReadFromCsv', 'ReadFromJson', 'ReadFromText',
@@ -293,3 +300,18 @@ def element_type(coder: Any, with_filename: bool) -> Any:
         except (AttributeError, NotImplementedError):
             kind = Any
     return GenericAlias(tuple, (str, kind)) if with_filename else kind
+
+
+_ELSEWHERE = {
+    'ReadFromCsv': 'bourne.io.csvio',
+    'WriteToCsv': 'bourne.io.csvio',
+    'ReadFromJson': 'bourne.io.jsonio',
+    'WriteToJson': 'bourne.io.jsonio',
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _ELSEWHERE:
+        raise AttributeError(f'module {__name__!r} has no attribute {name!r}')
+    found = globals()[name] = getattr(importlib.import_module(_ELSEWHERE[name]), name)
+    return found

@@ -9,6 +9,7 @@ import pytest
 
 import bourne.io
 from bourne.errors import SourceError, TransformError, UnsupportedError
+from bourne.io import textio
 from bourne.io.compression import CompressionTypes
 from bourne.io.fileio import MatchFiles
 from bourne.io.files import open_file
@@ -131,6 +132,8 @@ def test_the_names_of_the_package() -> None:
         assert getattr(bourne.io, name).__name__ == name
     assert bourne.io.fileio.MatchFiles is MatchFiles
     assert {'fileio', 'ReadFromText'} <= set(dir(bourne.io))
+    for name in textio.__all__:
+        assert getattr(textio, name) is getattr(bourne.io, name)
     with pytest.raises(AttributeError, match=r"module 'bourne\.io' has no attribute 'Nothing'"):
         bourne.io.Nothing  # noqa: B018
 
