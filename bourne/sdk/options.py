@@ -70,15 +70,14 @@ class LocalOptions(PipelineOptions):
     """Options of the local runner."""
 
     _no_effect: ClassVar[Mapping[str, str]] = {
-        'workers': 'in this version everything runs in the calling process',
-        'memory_budget': 'in this version grouped data stays in memory',
-        'temp_dir': 'in this version grouped data stays in memory',
+        'memory_budget': 'in this version the groups of a partition stay in memory',
     }
 
     workers: int
     #: Bytes, or None: no limit.
     memory_budget: int | None
     temp_dir: str | None
+    start_method: str | None
     #: Elements, or None: chosen by the runner.
     bundle_size: int | None
 
@@ -88,7 +87,10 @@ class LocalOptions(PipelineOptions):
                             help='worker processes; 1: just the calling process, 0: one for each core')
         parser.add_argument('--memory_budget', type=_size,
                             help='how much memory grouped data may take before it goes to disk, such as 4GB')
-        parser.add_argument('--temp_dir', help="where such data goes; by default the system's own place")
+        parser.add_argument('--temp_dir', help="where data between worker processes is kept; by default the system's "
+                                                'own place for temporary files')
+        parser.add_argument('--start_method', choices=('fork', 'spawn'),
+                            help='how worker processes are started; by default fork where the system has it')
         parser.add_argument('--bundle_size', type=_positive_number,
                             help='the most elements in a bundle; by default it follows from what they cost')
 

@@ -36,4 +36,5 @@ MODES: tuple[Mode, ...] = (
     Mode('local-bundles-of-one', LocalRunner, ('--bundle_size=1',)),
     Mode('unoptimised', lambda: EngineRunner(skip=OPTIONAL)),
     Mode('three-partitions', lambda: EngineRunner(slots=3, bundle_size=3)),
+    Mode('processes', LocalRunner, ('--workers=2', '--bundle_size=3')),
 )

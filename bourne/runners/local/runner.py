@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import uuid
 
 from bourne.engine.driver import Driver
+from bourne.engine.executor import Executor
 from bourne.engine.plan.compile import compile_plan
 from bourne.engine.supported import check_supported
 from bourne.engine.task import Run
 from bourne.runners.local.collector import relaxed_collector
 from bourne.runners.local.inline import InlineExecutor
+from bourne.runners.local.processes import ProcessExecutor
 from bourne.runners.local.progress import Cancelled, Progress
 from bourne.sdk.graph.graph import Graph
 from bourne.sdk.graph.isolate import isolate
@@ -71,7 +74,7 @@ class LocalRunner(PipelineRunner):
         progress = Progress()
         result = LocalResult(metrics, progress)
         run = Run(uuid.uuid4().hex[:12], local.bundle_size)
-        driver = Driver(compile_plan(graph), InlineExecutor(), run, progress, metrics)
+        driver = Driver(compile_plan(graph), _executor(local), run, progress, metrics)
         try:
             with progress, relaxed_collector():
                 driver.run()
@@ -85,3 +88,14 @@ class LocalRunner(PipelineRunner):
         return result
 
 
+def _executor(options: LocalOptions) -> Executor:
+    """Where the options want tasks to run."""
+    workers = options.workers or _cores()
+    if workers == 1:
+        return InlineExecutor()
+    return ProcessExecutor(workers, options.start_method, options.temp_dir)
+
+
+def _cores() -> int:
+    """How many cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, 'sched_getaffinity') else os.cpu_count() or 1

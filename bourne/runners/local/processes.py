@@ -1,0 +1,259 @@
+"""The process executor: tasks run in worker processes of this machine.
+
+The coordinator hands out one task at a time to each worker, so a slow one does not hold up the rest. Functions go to a
+worker once, with the plan. Bundles go from worker to worker through files (``filestore.py``); the coordinator passes
+only their handles on. A worker that dies is replaced and its task is run again; what the dead one had prepared never
+counts.
+"""
+
+from __future__ import annotations
+
+import os
+import pickle
+import shutil
+import signal
+import sys
+import tempfile
+from collections import deque
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import attrs
+import cloudpickle
+
+from bourne.engine.plan.stage import Plan, Stage
+from bourne.engine.task import Report, Run, Task, TaskResult
+from bourne.errors import ExecutionError
+from bourne.runners.local.failures import unpack
+from bourne.runners.local.filestore import FileStore
+from bourne.runners.local.worker import work
+
+#: Tasks for each worker in a stage, so that they end at about the same time although tasks differ.
+TASKS_PER_WORKER = 3
+#: How often a task is run before the death of its worker is taken as its fault.
+ATTEMPTS = 3
+#: How the run's directory in the temporary directory begins. The process that owns it follows.
+FOLDER = 'bourne-run-'
+
+
+@attrs.define(eq=False)
+class _Worker:
+    """A worker process, as the coordinator sees it."""
+
+    process: Any
+    pipe: Any
+    stage: Stage | None = None
+    task: Task | None = None
+
+
+class ProcessExecutor:
+    """Runs tasks in worker processes.
+
+    Args:
+      workers: how many.
+      start_method: ``fork`` or ``spawn``; by default ``fork`` where the system has it.
+      temp_dir: where the blocks between stages are kept; by default the system's place for temporary files.
+    """
+
+    def __init__(self, workers: int, start_method: str | None = None, temp_dir: str | None = None) -> None:
+        self.workers = workers
+        self.slots = workers * TASKS_PER_WORKER
+        self._start_method = start_method or ('fork' if sys.platform == 'linux' else 'spawn')
+        self._temp_dir = temp_dir
+        self._pool: list[_Worker] = []
+        self._started = 0
+        self._plan: Plan | None = None
+        self._setting = b''
+        self._folder: Path | None = None
+        self._store: FileStore | None = None
+
+    @property
+    def store(self) -> FileStore:
+        """See :class:`bourne.engine.executor.Executor`."""
+        assert self._store is not None
+        return self._store
+
+    def open(self, plan: Plan, run: Run) -> None:
+        """See :class:`bourne.engine.executor.Executor`."""
+        remove_stale(self._temp_dir)
+        try:
+            self._folder = Path(tempfile.mkdtemp(prefix=f'{FOLDER}{os.getpid()}-', dir=self._temp_dir))
+        except OSError as error:
+            raise ExecutionError(f'--temp_dir: cannot make a directory in {self._temp_dir!r}: {error}') from error
+        self._store = FileStore(self._folder, 'coordinator')
+        self._plan = plan
+        self._setting = cloudpickle.dumps((plan, run), protocol=5)
+
+    def close(self) -> None:
+        """See :class:`bourne.engine.executor.Executor`."""
+        for worker in self._pool:
+            worker.pipe.close()
+            worker.process.kill()
+        for worker in self._pool:
+            worker.process.join()
+        self._pool.clear()
+        if self._store is not None:
+            self._store.begin()
+        if self._folder is not None:
+            shutil.rmtree(self._folder, ignore_errors=True)
+            self._folder = None
+
+    def run(self, tasks: Sequence[Task], report: Report) -> Iterator[tuple[Task, TaskResult]]:
+        """See :class:`bourne.engine.executor.Executor`."""
+        waiting = deque(tasks)
+        while len(self._pool) < min(self.workers, len(tasks)):
+            self._pool.append(self._start())
+        while waiting or any(worker.task for worker in self._pool):
+            self._hand_out(waiting)
+            for worker in self._ready():
+                task = worker.task
+                answer = self._answer(worker)
+                if answer is None:
+                    waiting.appendleft(self._died(worker))
+                elif answer[0] == 'progress':
+                    report(answer[1], None)
+                elif answer[0] == 'failed':
+                    raise unpack(answer[1])
+                else:
+                    worker.task = None
+                    report(0, 1 - (len(waiting) + sum(one.task is not None for one in self._pool)) / len(tasks))
+                    assert task is not None
+                    yield task, answer[1]
+        self._end_stage()
+
+    def _hand_out(self, waiting: deque[Task]) -> None:
+        for worker in self._pool:
+            if worker.task is None and waiting:
+                task = waiting.popleft()
+                worker.task = task
+                # Answers of a worker that died in the meantime do not come; its pipe tells.
+                with suppress(BrokenPipeError, ConnectionResetError):
+                    if worker.stage is not task.stage:
+                        assert self._plan is not None
+                        number = self._plan.stages.index(task.stage)
+                        _send(worker, ('stage', number, dict(task.sides)))
+                    _send(worker, ('task', _light(task)))
+                worker.stage = task.stage
+
+    def _ready(self) -> list[_Worker]:
+        """Waits until a worker with a task has something to say, its death included."""
+        from multiprocess.connection import wait
+
+        pipes = {worker.pipe: worker for worker in self._pool if worker.task is not None}
+        return [pipes[pipe] for pipe in wait(list(pipes))]
+
+    def _answer(self, worker: _Worker) -> Any:
+        """What a worker says; ``None`` if it is dead."""
+        try:
+            return pickle.loads(worker.pipe.recv_bytes())
+        except (EOFError, ConnectionResetError, OSError):
+            return None
+
+    def _died(self, worker: _Worker) -> Task:
+        """Replaces a dead worker.
+
+        Returns:
+          Its task, to be run again.
+
+        Raises:
+          ExecutionError: if that was tried often enough.
+        """
+        worker.process.join()
+        worker.pipe.close()
+        self._pool.remove(worker)
+        task = worker.task
+        assert task is not None
+        attempt = int(task.attempt) + 1
+        if attempt >= ATTEMPTS:
+            raise ExecutionError(
+                f'stage {task.stage.name!r}, partition {task.number} of {task.partitions}: the worker process '
+                f'{_cause(worker.process.exitcode)}, {ATTEMPTS} times. The stage does: '
+                f'{", ".join(op.label for op in task.stage.ops)}')
+        self._pool.append(self._start())
+        return task._replace(attempt=str(attempt))
+
+    def _end_stage(self) -> None:
+        """Has user functions torn down."""
+        for worker in [one for one in self._pool if one.stage is not None]:
+            worker.stage = None
+            with suppress(BrokenPipeError, ConnectionResetError):
+                _send(worker, ('end',))
+            answer = self._answer(worker)
+            if answer is None:  # died in a teardown: it has nothing that counts
+                worker.process.join()
+                worker.pipe.close()
+                self._pool.remove(worker)
+            elif answer[1] is not None:
+                raise unpack(answer[1])
+
+    def _start(self) -> _Worker:
+        from multiprocess import get_context
+
+        context = get_context(self._start_method)
+        ours, theirs = context.Pipe()
+        self._started += 1
+        others = [worker.pipe for worker in self._pool] + [ours] if self._start_method == 'fork' else []
+        process = context.Process(
+            target=work, args=(theirs, others, self._setting, str(self._folder), f'worker{self._started}'), daemon=True)
+        with _main_left_alone():
+            process.start()
+        theirs.close()
+        return _Worker(process, ours)
+
+
+def _light(task: Task) -> Task:
+    """The task without what the worker has."""
+    return task._replace(stage=None, sides={}, blocks=dict(task.blocks), routes=dict(task.routes))  # type: ignore[arg-type]
+
+
+def _send(worker: _Worker, message: Any) -> None:
+    worker.pipe.send_bytes(cloudpickle.dumps(message, protocol=5))
+
+
+def _cause(exitcode: int | None) -> str:
+    """How a process ended, for people."""
+    if exitcode is not None and exitcode < 0:
+        name = signal.Signals(-exitcode).name
+        hint = ' (perhaps by the system, for lack of memory)' if name == 'SIGKILL' else ''
+        return f'was killed by {name}{hint}'
+    return f'ended itself with exit code {exitcode}'
+
+
+@contextmanager
+def _main_left_alone() -> Iterator[None]:
+    """Keeps a spawned process from running the user's script again.
+
+    ``multiprocess`` would import the main module in the new process, which runs the whole script unless it is guarded.
+    Functions of the main module travel by value here, so nobody needs it.
+    """
+    main = sys.modules['__main__']
+    spec, file = getattr(main, '__spec__', None), getattr(main, '__file__', None)
+    main.__spec__ = None
+    if file is not None:
+        del main.__file__
+    try:
+        yield
+    finally:
+        main.__spec__ = spec
+        if file is not None:
+            main.__file__ = file
+
+
+def remove_stale(temp_dir: str | None) -> None:
+    """Removes the directories that runs left which were killed: those whose process is gone."""
+    for folder in Path(temp_dir or tempfile.gettempdir()).glob(f'{FOLDER}*'):
+        owner = folder.name.removeprefix(FOLDER).partition('-')[0]
+        if owner.isdigit() and not _is_alive(int(owner)):
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _is_alive(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True

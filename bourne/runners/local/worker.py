@@ -1,0 +1,120 @@
+"""A worker process: takes tasks from a pipe, and answers with what they made.
+
+What comes, and the answers, each one pickle:
+
+==========================================  ====================================================
+``('stage', number, sides)``                none; tasks of that stage follow
+``('task', task)``                          ``('done', result)`` or ``('failed', exception)``,
+                                            and before that perhaps ``('progress', elements, share)``
+``('end',)``                                ``('ended', exception or None)``: the stage is torn down
+==========================================  ====================================================
+"""
+
+from __future__ import annotations
+
+import gc
+import os
+import pickle
+import signal
+import time
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from bourne.engine.plan.stage import Plan
+from bourne.engine.task import Run, StageInstance, Task
+from bourne.runners.local.collector import relaxed_collector
+from bourne.runners.local.failures import pack
+from bourne.runners.local.filestore import FileStore
+
+#: Seconds between two messages of progress.
+INTERVAL = 0.2
+
+
+class _Reporter:
+    """Sends progress to the coordinator, not too often."""
+
+    def __init__(self, pipe: Any) -> None:
+        self._pipe = pipe
+        self._elements = 0
+        self._next = time.monotonic() + INTERVAL
+
+    def __call__(self, elements: int, share: float | None) -> None:
+        self._elements += elements
+        if time.monotonic() >= self._next:
+            self.flush()
+
+    def flush(self) -> None:
+        """Sends what has not been sent."""
+        if self._elements:
+            _send(self._pipe, ('progress', self._elements))
+            self._elements = 0
+        self._next = time.monotonic() + INTERVAL
+
+
+def _send(pipe: Any, message: Any) -> None:
+    pipe.send_bytes(pickle.dumps(message, protocol=5))
+
+
+def work(pipe: Any, others: list[Any], setting: bytes, folder: str, name: str) -> None:
+    """The main function of a worker process.
+
+    Args:
+      pipe: its end of the pipe to the coordinator.
+      others: pipes that it inherited and must not keep open.
+      setting: the plan and the run, pickled.
+      folder: where blocks are.
+      name: this process's name in the block store.
+    """
+    # The coordinator ends the workers; an interrupt at the terminal reaches all of them at once.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    for other in others:
+        other.close()
+    gc.freeze()
+    try:
+        plan, run = pickle.loads(setting)
+        with relaxed_collector():
+            _serve(pipe, plan, run, FileStore(Path(folder), name))
+    except (EOFError, BrokenPipeError, ConnectionResetError):
+        pass  # the coordinator is gone
+    except Exception as error:  # the plan cannot be loaded here: the answer to whatever is asked first
+        with suppress(OSError):
+            _send(pipe, ('failed', pack(error)))
+    finally:
+        # No clean-up of what was inherited from the coordinator: its files, its atexit functions.
+        os._exit(0)
+
+
+def _serve(pipe: Any, plan: Plan, run: Run, store: FileStore) -> None:
+    stages = list(plan.stages)
+    instance: StageInstance | None = None
+    reporter = _Reporter(pipe)
+    while True:
+        match pickle.loads(pipe.recv_bytes()):
+            case ('stage', number, sides):
+                instance = StageInstance(plan, run, stages[number], sides, store)
+            case ('task', task):
+                assert instance is not None
+                _send(pipe, _perform(instance, task, store, reporter))
+            case ('end',):
+                assert instance is not None
+                _send(pipe, ('ended', _close(instance)))
+                instance = None
+
+
+def _perform(instance: StageInstance, task: Task, store: FileStore, reporter: _Reporter) -> tuple[str, Any]:
+    store.begin()
+    try:
+        result = instance.run(task, reporter)
+    except Exception as error:
+        return 'failed', pack(error)
+    reporter.flush()
+    return 'done', result
+
+
+def _close(instance: StageInstance) -> bytes | None:
+    try:
+        instance.close()
+    except Exception as error:
+        return pack(error)
+    return None
