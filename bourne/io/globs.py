@@ -8,15 +8,18 @@
 ``[abc]``    one of these; ``[a-z]`` a range; ``[!abc]`` none of these
 ===========  ====================================================
 
-A special character stands for itself inside of brackets: ``[*]``. Names that begin with a dot are matched
-like others; the temporary directories of unfinished writes (:data:`HIDDEN`) never are.
+A special character stands for itself inside of brackets: ``[*]``. A bracket that is not closed before the
+next ``/`` stands for itself too. Names that begin with a dot are matched like others; the temporary
+directories of unfinished writes (:data:`HIDDEN`) never are.
 """
 
 from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+
+from bourne.errors import SourceError
 
 #: What the names of directories begin with that hold output not yet committed.
 HIDDEN = '.bourne-temp-'
@@ -33,6 +36,18 @@ def fixed_directory(pattern: str) -> str:
     """The part before the first wildcard, cut after its last ``/``; empty if there is no ``/``."""
     found = _SPECIAL.search(pattern)
     return pattern[:pattern.rfind('/', 0, found.start() if found else len(pattern)) + 1]
+
+
+def matcher(pattern: str) -> Callable[[str], object]:
+    """A function that says whether a name matches a pattern.
+
+    Raises:
+      SourceError: if a range in the pattern ends before it begins.
+    """
+    try:
+        return re.compile(translate(pattern)).fullmatch
+    except re.error as error:
+        raise SourceError(f'the pattern {pattern!r} is not valid: {error}') from error
 
 
 def translate(pattern: str) -> str:
@@ -56,7 +71,7 @@ def _translate_at(pattern: str, at: int) -> tuple[str, int]:
     if pattern[at] == '[':
         # A bracket right after the opening one, or after its '!', is a member of the set.
         end = pattern.find(']', at + 2 + pattern.startswith('!', at + 1))
-        if end > 0:
+        if end > 0 and '/' not in pattern[at:end]:
             return _translate_set(pattern[at + 1:end]), end + 1
     return re.escape(pattern[at]), at + 1
 
@@ -90,7 +105,7 @@ def _descend(directory: str, parts: list[str]) -> Iterator[os.DirEntry[str]]:
     if '**' in parts[0]:
         yield from _walk_matching(directory, '/'.join(parts))
         return
-    matches = re.compile(translate(parts[0])).fullmatch
+    matches = matcher(parts[0])
     for entry in _scan(directory):
         if matches(entry.name):
             if len(parts) == 1:
@@ -100,7 +115,7 @@ def _descend(directory: str, parts: list[str]) -> Iterator[os.DirEntry[str]]:
 
 
 def _walk_matching(directory: str, rest: str) -> Iterator[os.DirEntry[str]]:
-    matches = re.compile(translate(rest)).fullmatch
+    matches = matcher(rest)
     return (entry for entry, name in _walk(directory) if matches(name))
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
@@ -107,7 +106,7 @@ def _find_url(system: Any, path: str) -> list[dict[str, Any]]:
     depth = None if '**' in path else path.count('/', len(directory)) + 1
     found = system.find(directory, maxdepth=depth, detail=True)
     # Stores differ in whether their names begin with a slash.
-    matches = re.compile(globs.translate(path.lstrip('/'))).fullmatch
+    matches = globs.matcher(path.lstrip('/'))
     return [info for name, info in found.items()
             if matches(name.lstrip('/')) and f'/{globs.HIDDEN}' not in name]
 

@@ -209,6 +209,14 @@ def test_when_a_pattern_may_match_nothing() -> None:
 
 
 class TestErrors:
+    def test_a_range_that_ends_before_it_begins(self, tmp_path: Path, memory: str) -> None:
+        fill(tmp_path, 'a')
+        with fsspec.open(f'{memory}/a', 'w') as file:
+            file.write('a')
+        for root in (str(tmp_path), memory):
+            with pytest.raises(SourceError, match=r'z-a\]\.txt. is not valid: bad character range z-a'):
+                match(f'{root}/[z-a].txt')
+
     def test_they_name_the_path_and_the_reason(self, tmp_path: Path) -> None:
         missing = str(tmp_path / 'no' / 'file')
         with pytest.raises(SourceError) as read:
