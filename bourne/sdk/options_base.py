@@ -310,6 +310,12 @@ def _declaring(cls: type[PipelineOptions] | None = None) -> list[type[PipelineOp
             if '_add_argparse_args' in known.__dict__ and known is not PipelineOptions]
 
 
+def names_in(flags: Iterable[str]) -> set[str]:
+    """The names of the options that are set by flags, among all that are declared."""
+    given = {flag.partition('=')[0] for flag in flags}
+    return {name for flag, name in options_parser.declare(_declaring()).flags.items() if flag in given}
+
+
 def _is_ours(cls: type) -> bool:
     return cls.__module__.startswith('bourne.sdk.')
 

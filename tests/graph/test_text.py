@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -140,7 +141,7 @@ def test_boxes_of_a_layer_do_not_overlap() -> None:
     svg = ElementTree.fromstring(pipeline.to_graph().to_svg())
     rects = [rect.attrib for rect in svg.iter('{http://www.w3.org/2000/svg}rect')][1:]
     spans = sorted((float(rect['x']), float(rect['x']) + float(rect['width'])) for rect in rects)
-    assert all(before[1] < after[0] for before, after in zip(spans, spans[1:]))
+    assert all(before[1] < after[0] for before, after in pairwise(spans))
     assert spans[0][0] >= 0
     assert spans[-1][1] <= float(svg.attrib['width'])
 

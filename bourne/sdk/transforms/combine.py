@@ -9,6 +9,7 @@ from typing import Any
 
 from bourne.errors import TransformError
 from bourne.sdk import typehints
+from bourne.sdk.display import DisplayDataItem
 from bourne.sdk.graph import nodes
 from bourne.sdk.graph.nodes import MAIN
 from bourne.sdk.model.combinefn import CombineFn
@@ -37,6 +38,11 @@ class _Combining(PTransform):
 
     def default_label(self) -> str:
         return f'{type(self).__name__}({label_from_callable(self.given)})'
+
+    def display_data(self) -> dict[str, Any]:
+        """The function, and what it shows of itself."""
+        name = type(self.given) if isinstance(self.given, CombineFn) else label_from_callable(self.given)
+        return {'combine_fn': DisplayDataItem(name, label='Combine Function'), 'combine_fn_dd': self.fn}
 
 
 class CombinePerKey(_Combining):

@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 
 from bourne.errors import TransformError
 from bourne.sdk import typehints
+from bourne.sdk.display import DisplayDataItem
 from bourne.sdk.graph import nodes
 from bourne.sdk.graph.nodes import MAIN, SideArg
 from bourne.sdk.model.dofn import DoFn
@@ -68,6 +69,12 @@ class ParDo(PTransform):
 
     def default_label(self) -> str:
         return f'{type(self).__name__}({label_from_callable(self.fn)})'
+
+    def display_data(self) -> dict[str, Any]:
+        """The function, and what it shows of itself."""
+        name = type(self.fn) if isinstance(self.fn, DoFn) else label_from_callable(self.fn)
+        inner = {'fn_dd': self.fn} if hasattr(self.fn, 'display_data') else {}
+        return {'fn': DisplayDataItem(name, label='Transform Function'), **inner}
 
     def with_outputs(self, *tags: str, main: str | None = None, allow_unknown_tags: bool | None = None) -> ParDo:
         """The same transform with several outputs.
