@@ -1,0 +1,275 @@
+"""Worker processes: failures arrive whole, deaths are survived, and nothing is left behind."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from bourne.errors import ExecutionError
+from bourne.runners.local.processes import FOLDER, remove_stale
+from bourne.sdk.model.dofn import DoFn
+from bourne.sdk.options import PipelineOptions
+from bourne.sdk.pipeline import Pipeline
+from bourne.sdk.testing.pipeline import TestPipeline
+from bourne.sdk.testing.util import assert_that, equal_to
+from bourne.sdk.transforms.combine import CombineGlobally, CombinePerKey
+from bourne.sdk.transforms.create import Create
+from bourne.sdk.transforms.group import GroupByKey
+from bourne.sdk.transforms.pardo import Map, ParDo
+
+METHODS = ('fork', 'spawn')
+
+
+def pipeline(temp_dir: Path, *flags: str) -> Pipeline:
+    return TestPipeline(options=PipelineOptions(['--workers=2', f'--temp_dir={temp_dir}', *flags]))
+
+
+@pytest.fixture
+def scratch(tmp_path: Path) -> Iterator[Path]:
+    """A directory for blocks, which must be empty at the end; and no child process may be left."""
+    folder = tmp_path / 'scratch'
+    folder.mkdir()
+    yield folder
+    assert list(folder.iterdir()) == []
+    assert [child for child in psutil.Process().children() if not is_harmless(child)] == []
+
+
+def is_harmless(child: psutil.Process) -> bool:
+    """True for what has ended, and for the process that multiprocess starts with the first spawned one and keeps."""
+    return child.status() == psutil.STATUS_ZOMBIE or 'resource_tracker' in ' '.join(child.cmdline())
+
+
+@pytest.mark.parametrize('method', METHODS)
+def test_groups_and_sums(scratch: Path, method: str) -> None:
+    with pipeline(scratch, f'--start_method={method}') as p:
+        pairs = p | Create(range(10_000)) | Map(lambda x: (x % 7, x))
+        assert_that(pairs | CombinePerKey(sum), equal_to([(k, sum(range(k, 10_000, 7))) for k in range(7)]), 'sums')
+        counts = pairs | GroupByKey() | 'Count' >> Map(lambda kv: (kv[0], len(list(kv[1]))))
+        assert_that(counts, equal_to([(k, len(range(k, 10_000, 7))) for k in range(7)]), 'counts')
+
+
+@pytest.mark.parametrize('method', METHODS)
+def test_an_exception_keeps_its_type_its_traceback_and_its_note(scratch: Path, method: str) -> None:
+    def divide(x: int) -> float:
+        return 1 / (x - 1234)
+
+    p = pipeline(scratch, f'--start_method={method}')
+    p | Create(range(5_000)) | 'Divide' >> Map(divide)
+    with pytest.raises(ZeroDivisionError) as caught:
+        p.run()
+    assert 'divide' in [entry.name for entry in caught.traceback]
+    (note,) = caught.value.__notes__
+    assert "in Map 'Divide'" in note
+    assert 'test_processes.py' in note
+    assert 'element: 1234' in note
+
+
+class Stubborn(Exception):
+    """Cannot be unpickled: its constructor wants more than its arguments."""
+
+    def __init__(self, what: str, why: str) -> None:
+        super().__init__(what)
+
+
+def test_an_exception_that_cannot_travel_is_reported_with_its_text(scratch: Path) -> None:
+    def fail(x: int) -> int:
+        raise Stubborn('no good', 'because')
+
+    p = pipeline(scratch)
+    p | Create([1]) | 'Fail' >> Map(fail)
+    with pytest.raises(ExecutionError, match='Stubborn, which cannot be sent from a worker') as caught:
+        p.run()
+    assert 'no good' in str(caught.value)
+    assert "in Map 'Fail'" in caught.value.__notes__[0]
+
+
+def test_an_element_that_cannot_be_pickled_is_named(scratch: Path) -> None:
+    p = pipeline(scratch)
+    p | Create(range(3)) | 'Lock' >> Map(lambda x: (x, threading.Lock())) | GroupByKey() | Map(print)
+    with pytest.raises(ExecutionError, match=r'the element \(0, <unlocked _thread.lock .* cannot be pickled') as caught:
+        p.run()
+    assert "in Map 'Lock'" in caught.value.__notes__[0]
+
+
+def kill_once(marker: Path, how: str) -> None:
+    """Ends the process in a bad way, the first time."""
+    try:
+        marker.touch(exist_ok=False)
+    except FileExistsError:
+        return
+    if how == 'kill':
+        os.kill(os.getpid(), signal.SIGKILL)
+    os._exit(3)
+
+
+@pytest.mark.parametrize('how', ['kill', 'exit'])
+@pytest.mark.parametrize('where', ['read', 'grouped'])
+def test_the_task_of_a_dead_worker_runs_again(scratch: Path, tmp_path: Path, how: str, where: str) -> None:
+    marker = tmp_path / 'died'
+
+    def before(x: int) -> tuple[int, int]:
+        if where == 'read' and x == 4000:
+            kill_once(marker, how)
+        return x % 3, x
+
+    def after(pair: Any) -> tuple[int, int]:
+        if where == 'grouped' and pair[0] == 1:
+            kill_once(marker, how)
+        return pair[0], sum(pair[1])
+
+    with pipeline(scratch) as p:
+        sums = p | Create(range(6_000)) | Map(before) | GroupByKey() | 'Sum' >> Map(after)
+        assert_that(sums, equal_to([(k, sum(range(k, 6_000, 3))) for k in range(3)]))
+    assert marker.exists()
+
+
+def test_a_task_that_always_kills_its_worker_is_reported(scratch: Path) -> None:
+    p = pipeline(scratch)
+    p | Create([1]) | 'Deadly' >> Map(lambda x: os.kill(os.getpid(), signal.SIGKILL))
+    with pytest.raises(ExecutionError, match=r"stage 'Create \+1', partition 0 of 1: the worker process was killed by "
+                                             r'SIGKILL \(perhaps .* memory\), 3 times. The stage does: Create, Deadly'):
+        p.run()
+
+
+def test_a_killed_writer_leaves_one_copy(scratch: Path, tmp_path: Path) -> None:
+    from bourne.io.textio import WriteToText
+
+    marker, out = tmp_path / 'died', tmp_path / 'out'
+    out.mkdir()
+
+    def line(x: int) -> str:
+        if x == 3_500:
+            kill_once(marker, 'kill')
+        return str(x)
+
+    with pipeline(scratch, '--bundle_size=100') as p:
+        p | Create(range(5_000)) | Map(line) | WriteToText(str(out / 'part'))
+    lines = [int(text) for path in out.iterdir() for text in path.read_text().split()]
+    assert sorted(lines) == list(range(5_000))
+    assert all(path.name.startswith('part-') for path in out.iterdir())
+
+
+class Counting(DoFn):
+    """Writes a line for each setup and teardown."""
+
+    def __init__(self, log: str) -> None:
+        self.log = log
+
+    def _note(self, word: str) -> None:
+        with open(self.log, 'a') as file:
+            file.write(f'{os.getpid()} {word}\n')
+
+    def setup(self) -> None:
+        self._note('setup')
+
+    def process(self, element: Any, *args: Any, **kwargs: Any) -> Any:
+        yield element
+
+    def teardown(self) -> None:
+        self._note('teardown')
+
+
+def test_setup_and_teardown_are_called_once_in_each_worker(scratch: Path, tmp_path: Path) -> None:
+    log = tmp_path / 'log'
+    with pipeline(scratch) as p:
+        assert_that(p | Create(range(9_000)) | ParDo(Counting(str(log))) | CombineGlobally(sum),
+                    equal_to([sum(range(9_000))]))
+    lines = log.read_text().splitlines()
+    workers = {line.split()[0] for line in lines}
+    assert sorted(lines) == sorted(f'{worker} {word}' for worker in workers for word in ('setup', 'teardown'))
+    assert 1 <= len(workers) <= 2
+
+
+SCRIPT = """
+import sys
+import bourne.sdk.pipeline as pipeline
+from bourne.sdk.options import PipelineOptions
+from bourne.sdk.transforms.create import Create
+from bourne.sdk.transforms.combine import CombineGlobally
+from bourne.sdk.transforms.pardo import Map
+
+class Point:
+    def __init__(self, x):
+        self.x = x
+
+print('script')
+with pipeline.Pipeline(options=PipelineOptions(['--workers=2', *sys.argv[1:]])) as p:
+    (p | Create(range(3000)) | Map(Point) | 'Move' >> Map(lambda point: Point(point.x + 1).x)
+     | CombineGlobally(sum) | 'Print' >> Map(lambda x: print('sum', x, flush=True)))
+"""
+
+
+@pytest.mark.parametrize('method', METHODS)
+@pytest.mark.parametrize('how', ['file', 'command'])
+def test_a_script_without_a_guard_runs_once(tmp_path: Path, method: str, how: str) -> None:
+    script = tmp_path / 'script.py'
+    script.write_text(SCRIPT)
+    start = [str(script)] if how == 'file' else ['-c', SCRIPT]
+    done = subprocess.run([sys.executable, *start, f'--start_method={method}'], capture_output=True, text=True)
+    assert done.stderr == ''
+    assert sorted(done.stdout.split('\n')) == ['', 'script', f'sum {sum(range(1, 3001))}']
+
+
+INTERRUPTED = """
+import os, sys, time
+from pathlib import Path
+import bourne.sdk.pipeline as pipeline
+from bourne.io.textio import WriteToText
+from bourne.sdk.options import PipelineOptions
+from bourne.sdk.transforms.create import Create
+from bourne.sdk.transforms.pardo import Map
+
+def sleep(x):
+    Path(sys.argv[1], f'started-{os.getpid()}').touch()
+    time.sleep(60)
+
+p = pipeline.Pipeline(options=PipelineOptions(['--workers=2', f'--temp_dir={sys.argv[2]}']))
+p | Create(range(4000)) | Map(sleep) | Map(str) | WriteToText(f'{sys.argv[3]}/part')
+p.run()
+"""
+
+
+def test_an_interrupt_ends_everything(scratch: Path, tmp_path: Path) -> None:
+    started, out = tmp_path / 'started', tmp_path / 'out'
+    started.mkdir()
+    out.mkdir()
+    process = subprocess.Popen([sys.executable, '-c', INTERRUPTED, str(started), str(scratch), str(out)],
+                               stderr=subprocess.PIPE, start_new_session=True)
+    deadline = time.monotonic() + 60
+    while len(list(started.iterdir())) < 2 and time.monotonic() < deadline:
+        time.sleep(0.02)
+    workers = [psutil.Process(int(path.name.rpartition('-')[2])) for path in started.iterdir()]
+    assert len(workers) == 2
+    os.killpg(process.pid, signal.SIGINT)
+    _, errors = process.communicate(timeout=30)
+    assert b'KeyboardInterrupt' in errors
+    assert psutil.wait_procs(workers, timeout=30)[1] == []
+    assert list(out.iterdir()) == []
+
+
+def test_directories_of_killed_runs_are_removed(tmp_path: Path) -> None:
+    gone = subprocess.Popen([sys.executable, '-c', ''])
+    gone.wait()
+    stale, ours, other = (tmp_path / name for name in (
+        f'{FOLDER}{gone.pid}-x', f'{FOLDER}{os.getpid()}-x', 'something-else'))
+    for folder in (stale, ours, other):
+        folder.mkdir()
+    remove_stale(str(tmp_path))
+    assert sorted(tmp_path.iterdir()) == sorted([ours, other])
+
+
+def test_a_directory_that_does_not_exist(tmp_path: Path) -> None:
+    p = pipeline(tmp_path / 'nowhere')
+    p | Create([1])
+    with pytest.raises(ExecutionError, match=r'--temp_dir: cannot make a directory in .*nowhere'):
+        p.run()
