@@ -15,7 +15,7 @@ V = TypeVar('V')
 
 
 @typehints.with_input_types(T)
-@typehints.with_output_types(typehints.List[T])
+@typehints.with_output_types(typehints.generic(list, (T,)))
 class ToListCombineFn(CombineFn):
     """A list of the values, in no particular order."""
 
@@ -42,7 +42,7 @@ class ToListCombineFn(CombineFn):
 
 
 @typehints.with_input_types(T)
-@typehints.with_output_types(typehints.Set[T])
+@typehints.with_output_types(typehints.generic(set, (T,)))
 class ToSetCombineFn(CombineFn):
     """A set of the values, which must be hashable."""
 
@@ -66,7 +66,7 @@ class ToSetCombineFn(CombineFn):
 
 
 @typehints.with_input_types(typehints.KV[K, V])
-@typehints.with_output_types(typehints.Dict[K, V])
+@typehints.with_output_types(typehints.generic(dict, (K, V)))
 class ToDictCombineFn(CombineFn):
     """A dict of pairs. Of several values of a key, one stays; which one is not defined."""
 

@@ -173,5 +173,6 @@ def size_for(epsilon: float, most: float) -> int:
     ``most < k * FAN**(L + 1)``.
     """
     levels = max(1, math.ceil(math.log(max(most, 1), FAN)))
-    return min(max(math.ceil(level / (2 * epsilon)), math.floor(most / FAN ** (level + 1)) + 1)
-               for level in range(levels + 1))
+    sizes = [max(math.ceil(level / (2 * epsilon)), math.floor(most / float(FAN ** (level + 1))) + 1)
+             for level in range(levels + 1)]
+    return min(sizes)

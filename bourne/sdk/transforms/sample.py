@@ -22,7 +22,7 @@ T = TypeVar('T')
 
 
 @typehints.with_input_types(T)
-@typehints.with_output_types(typehints.List[T])
+@typehints.with_output_types(typehints.generic(list, (T,)))
 class SampleCombineFn(CombineFn):
     """``n`` of the values, each subset of that size being equally likely; all of them if there are no more.
 
@@ -67,7 +67,7 @@ class SampleCombineFn(CombineFn):
 
 
 @typehints.with_input_types(T)
-@typehints.with_output_types(typehints.List[T])
+@typehints.with_output_types(typehints.generic(list, (T,)))
 class _AnyCombineFn(CombineFn):
     """The first ``n`` values that come along."""
 

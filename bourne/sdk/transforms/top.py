@@ -45,7 +45,7 @@ class Leaders:
 
 
 @typehints.with_input_types(T)
-@typehints.with_output_types(typehints.List[T])
+@typehints.with_output_types(typehints.generic(list, (T,)))
 class TopCombineFn(CombineFn):
     """The ``n`` greatest values, greatest first.
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any, Generic, TypeVar
 
+from bourne.sdk.model.keys import encode_key, set_key_coder
+
 K = TypeVar('K')
 
 
@@ -43,5 +45,16 @@ class ShardedKey(Generic[K]):
         return f'ShardedKey({self.key!r}, {self._shard_id!r})'
 
 
+class _KeyCoder:
+    """Encodes a sharded key, where it is grouped by, as the pair of its parts."""
+
+    def is_deterministic(self) -> bool:
+        return True
+
+    def encode(self, value: ShardedKey[Any]) -> bytes:
+        return encode_key((value.key, value.shard_id))
+
+
+set_key_coder(ShardedKey, _KeyCoder)
 #: The hint: ``ShardedKeyType[int]``.
 ShardedKeyType = ShardedKey
