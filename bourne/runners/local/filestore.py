@@ -10,12 +10,10 @@ A file is removed when everything in it has been freed; the directory at the end
 
 from __future__ import annotations
 
-import mmap
 import os
 import pickle
 import struct
 from collections.abc import Iterable
-from pathlib import Path
 from typing import Any
 
 import cloudpickle
@@ -33,11 +31,11 @@ class FileStore:
     """Keeps bundles in files of a directory that several processes share.
 
     Args:
-      folder: the directory.
+      folder: the path of the directory.
       name: how the files of this process begin, unique among all that share the directory.
     """
 
-    def __init__(self, folder: Path, name: str) -> None:
+    def __init__(self, folder: str, name: str) -> None:
         self._folder = folder
         self._name = name
         self._number = 0
@@ -76,12 +74,14 @@ class FileStore:
         self._number += 1
         self._path = f'{self._name}-{self._number}'
         self._offset = 0
-        self._file = (self._folder / self._path).open('xb')
+        self._file = open(os.path.join(self._folder, self._path), 'xb')  # noqa: SIM115 - closed by begin
 
     def get(self, block: Block) -> Bundle:
         """See :class:`bourne.engine.blocks.BlockStore`."""
+        import mmap
+
         name, offset, length = block.ref
-        with (self._folder / name).open('rb') as file:
+        with open(os.path.join(self._folder, name), 'rb') as file:
             # A map begins at a page; the bundle somewhere in it.
             start = offset - offset % mmap.ALLOCATIONGRANULARITY
             mapped = mmap.mmap(file.fileno(), offset - start + length, offset=start, access=mmap.ACCESS_READ)
@@ -92,9 +92,9 @@ class FileStore:
         for block in blocks:
             name, _, length = block.ref
             self._freed[name] = self._freed.get(name, 0) + length
-            path = self._folder / name
+            path = os.path.join(self._folder, name)
             if self._freed[name] >= os.stat(path).st_size:
-                path.unlink()
+                os.unlink(path)
                 del self._freed[name]
 
 

@@ -10,14 +10,11 @@ from __future__ import annotations
 
 import os
 import pickle
-import shutil
 import signal
 import sys
-import tempfile
 from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from pathlib import Path
 from typing import Any
 
 import attrs
@@ -66,7 +63,7 @@ class ProcessExecutor:
         self._started = 0
         self._plan: Plan | None = None
         self._setting = b''
-        self._folder: Path | None = None
+        self._folder: str | None = None
         self._store: FileStore | None = None
 
     @property
@@ -77,9 +74,11 @@ class ProcessExecutor:
 
     def open(self, plan: Plan, run: Run) -> None:
         """See :class:`bourne.engine.executor.Executor`."""
+        import tempfile
+
         remove_stale(self._temp_dir)
         try:
-            self._folder = Path(tempfile.mkdtemp(prefix=f'{FOLDER}{os.getpid()}-', dir=self._temp_dir))
+            self._folder = tempfile.mkdtemp(prefix=f'{FOLDER}{os.getpid()}-', dir=self._temp_dir)
         except OSError as error:
             raise ExecutionError(f'--temp_dir: cannot make a directory in {self._temp_dir!r}: {error}') from error
         self._store = FileStore(self._folder, 'coordinator')
@@ -97,6 +96,8 @@ class ProcessExecutor:
         if self._store is not None:
             self._store.begin()
         if self._folder is not None:
+            import shutil
+
             shutil.rmtree(self._folder, ignore_errors=True)
             self._folder = None
 
@@ -196,7 +197,7 @@ class ProcessExecutor:
         self._started += 1
         others = [worker.pipe for worker in self._pool] + [ours] if self._start_method == 'fork' else []
         process = context.Process(
-            target=work, args=(theirs, others, self._setting, str(self._folder), f'worker{self._started}'), daemon=True)
+            target=work, args=(theirs, others, self._setting, self._folder, f'worker{self._started}'), daemon=True)
         with _main_left_alone():
             process.start()
         theirs.close()
@@ -243,8 +244,12 @@ def _main_left_alone() -> Iterator[None]:
 
 def remove_stale(temp_dir: str | None) -> None:
     """Removes the directories that runs left which were killed: those whose process is gone."""
-    for folder in Path(temp_dir or tempfile.gettempdir()).glob(f'{FOLDER}*'):
-        owner = folder.name.removeprefix(FOLDER).partition('-')[0]
+    import glob
+    import shutil
+    import tempfile
+
+    for folder in glob.glob(os.path.join(glob.escape(temp_dir or tempfile.gettempdir()), f'{FOLDER}*')):
+        owner = os.path.basename(folder).removeprefix(FOLDER).partition('-')[0]
         if owner.isdigit() and not _is_alive(int(owner)):
             shutil.rmtree(folder, ignore_errors=True)
 

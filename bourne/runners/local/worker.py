@@ -18,7 +18,6 @@ import pickle
 import signal
 import time
 from contextlib import suppress
-from pathlib import Path
 from typing import Any
 
 from bourne.engine.plan.stage import Plan
@@ -74,7 +73,7 @@ def work(pipe: Any, others: list[Any], setting: bytes, folder: str, name: str) -
     try:
         plan, run = pickle.loads(setting)
         with relaxed_collector():
-            _serve(pipe, plan, run, FileStore(Path(folder), name))
+            _serve(pipe, plan, run, FileStore(folder, name))
     except (EOFError, BrokenPipeError, ConnectionResetError):
         pass  # the coordinator is gone
     except Exception as error:  # the plan cannot be loaded here: the answer to whatever is asked first
