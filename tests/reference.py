@@ -10,7 +10,7 @@ from __future__ import annotations
 import itertools
 import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from typing import Any
 
 import attrs
@@ -402,7 +402,8 @@ class _ParDo:
             if not guard.partial:
                 good = []
             if guard.callback is not None:
-                guard.callback(error, element.value)
+                with suppress(Exception):
+                    guard.callback(error, element.value)
             report = (type(error), repr(error), traceback.format_exception(error))
             good.append(TaggedOutput(guard.tag, (element.value, report)))
         for output in good:
