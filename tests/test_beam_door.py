@@ -101,7 +101,8 @@ def defined_names() -> Iterator[str]:
 def test_what_is_not_yet_is_not_there_by_now() -> None:
     waiting = {name for module in beam.NOT_YET for name in beam.not_yet(module)}
     here = waiting & set(defined_names())
-    assert here <= OTHER_THINGS.keys(), f'bourne has {sorted(here - OTHER_THINGS.keys())}: add them to HOMES and MODULES'
+    unlisted = sorted(here - OTHER_THINGS.keys())
+    assert not unlisted, f'bourne has {unlisted}: add them to HOMES and MODULES'
 
 
 @pytest.mark.parametrize(('path', 'expected'), [
@@ -111,8 +112,8 @@ def test_what_is_not_yet_is_not_there_by_now() -> None:
     ('dataframe', 'bourne does not have the module apache_beam.dataframe yet'),
     ('TimeDomain', "bourne does not have 'TimeDomain' of apache_beam yet"),
     ('io.ReadFromParquet', "bourne does not have 'ReadFromParquet' of apache_beam.io yet"),
-    ('Papardo', "nobody knows 'Papardo' in apache_beam: bourne does not have it, and as far as bourne knows, neither "
-                "does Apache Beam. Did you mean 'ParDo'?"),
+    ('Papardo', "nobody knows 'Papardo' in apache_beam: bourne does not have it, and as far as bourne knows, "),
+    ('Papardo', "neither does Apache Beam. Did you mean 'ParDo'?"),
     ('transforms.core.FixedWindows', "nobody knows 'FixedWindows' in apache_beam.transforms.core: "),
     ('transforms.core.FixedWindows', 'neither does Apache Beam. It is in apache_beam.transforms.window'),
     ('nonsense.at_all', "nobody knows 'nonsense' in apache_beam: "),
@@ -135,10 +136,9 @@ def test_a_missing_attribute_says_the_same() -> None:
 
 
 def test_paths_lead_to_one_module() -> None:
+    import bourne.beam.window
     from bourne.beam import window as first
     from bourne.beam.transforms import window as second
-
-    import bourne.beam.window
     assert first is second is beam.window is beam.transforms.window is bourne.beam.window is bourne.window
     assert repr(first) == "<module 'bourne.beam.transforms.window' (bourne.beam)>"
     assert beam.transforms.combiners.core.Map is beam.Map is bourne.Map

@@ -84,7 +84,7 @@ def test_a_module_runs_as_the_main_program(cli: Bourne, script: Path, monkeypatc
     monkeypatch.chdir(script.parent)
     code, out, err = cli('run', 'sums', 'x')
     assert (code, err) == (0, '')
-    assert out.endswith(" __main__\n")
+    assert out.endswith(' __main__\n')
     assert sums(script.parent) == ['a=4', 'b=2']
 
 
@@ -220,8 +220,8 @@ def test_explain_shows_graph_passes_and_plan(cli: Bourne, script: Path) -> None:
     assert titles[-1] == '== plan =='
     assert '-- remove_flattens: no change' in titles
     assert '-- lift_combiners' in titles
-    assert "add: Combine sum\n  reads Create\n  gives add: tuple[str, int]\n" in out
-    assert out.endswith("exchanges:\n  1 -> 2  by key: add/lifted\n")
+    assert 'add: Combine sum\n  reads Create\n  gives add: tuple[str, int]\n' in out
+    assert out.endswith('exchanges:\n  1 -> 2  by key: add/lifted\n')
 
 
 @pytest.mark.parametrize('option', ['--graph', '--passes', '--plan', '--source', '--mermaid', '--json'])
@@ -298,5 +298,6 @@ def test_the_module_is_the_command(script: Path) -> None:
 def test_a_reader_that_leaves_early_is_no_failure_to_talk_about(script: Path) -> None:
     program = ('import sys; from bourne.cli import main; import os; r, w = os.pipe(); os.close(r); '
                'os.dup2(w, 1); raise SystemExit(main(sys.argv[1:]))')
-    done = subprocess.run([sys.executable, '-c', program, 'explain', script], capture_output=True, text=True, check=False)
+    done = subprocess.run([sys.executable, '-c', program, 'explain', script], capture_output=True, text=True,
+                          check=False)
     assert (done.returncode, 'Traceback' in done.stderr, 'BrokenPipe' in done.stderr) == (1, False, False)

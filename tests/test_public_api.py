@@ -59,7 +59,7 @@ def test_io_is_bournes_own_package_with_the_names_of_beams() -> None:
 
 
 def test_a_program_of_beam_that_needs_no_other_path_runs() -> None:
-    program = '''
+    program = """
 import bourne as beam
 from bourne import Create, Map
 
@@ -73,7 +73,7 @@ assert sorted([1, 2] | beam.Map(lambda x: x + 1)) == [2, 3]
 space = {}
 exec('from bourne import *', space)
 assert space['Distinct'] is beam.Distinct
-'''
+"""
     assert python(program) == '[3, 2]\n'
 
 
@@ -93,12 +93,12 @@ def test_the_version_is_the_projects() -> None:
 
 
 def test_nothing_slow_is_imported() -> None:
-    program = '''
+    program = """
 import sys
 before = set(sys.modules)
 import bourne
 print(*sorted({name.partition('.')[0] for name in set(sys.modules) - before}))
-'''
+"""
     imported = set(python(program).split())
     libraries = {name for name in imported if name not in sys.stdlib_module_names and not name.startswith('_')}
     assert libraries == {'attr', 'attrs', 'bourne', 'cloudpickle'}
@@ -107,12 +107,12 @@ print(*sorted({name.partition('.')[0] for name in set(sys.modules) - before}))
 
 
 def test_what_every_pipeline_needs_is_imported_with_the_package() -> None:
-    program = '''
+    program = """
 import sys
 import bourne as beam
 before = set(sys.modules)
 with beam.Pipeline() as p:
     p | beam.Create([('a', 1)]) | beam.CombinePerKey(sum) | beam.Map(lambda x: x)
 print(*sorted(set(sys.modules) - before))
-'''
+"""
     assert python(program).split() == []

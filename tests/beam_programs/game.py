@@ -65,7 +65,7 @@ class HourlyScores(beam.PTransform):
 def Named(pcoll, names):
     def name(element, names, when=DoFn.WindowParam):
         team, points = element
-        return '%s %s %d' % (when.start.to_utc_datetime().strftime('%H:%M'), names.get(team, '?'), points)
+        return '{} {} {}'.format(when.start.to_utc_datetime().strftime('%H:%M'), names.get(team, '?'), points)
 
     return pcoll | beam.Map(name, pvalue.AsDict(names))
 

@@ -54,16 +54,18 @@ def run():
 
     with TestPipeline() as p:
         words = p | beam.Create(['one', 'two', 'three', 'two', 'three', 'three'])
-        assert_that(words | beam.combiners.Count.PerElement(), equal_to([('one', 1), ('two', 2), ('three', 3)]), 'count')
+        counts = [('one', 1), ('two', 2), ('three', 3)]
+        assert_that(words | beam.combiners.Count.PerElement(), equal_to(counts), 'count')
         assert_that(words | Distinct() | beam.ParDo(Upper()), equal_to(['ONE!', 'TWO!', 'THREE!']), 'upper')
         assert_that(words | 'len' >> beam.Map(len) | combiners.Mean.Globally(), equal_to([4.0]), 'mean')
         assert_that(
             words | 'word' >> beam.Map(lambda w: (Word(w), 1)) | beam.CombinePerKey(sum)
             | 'text' >> beam.MapTuple(lambda w, n: (w.text, n)),
-            equal_to([('one', 1), ('two', 2), ('three', 3)]), 'coder')
+            equal_to(counts), 'coder')
         longest = words | combiners.Top.Of(1, key=len)
         assert_that(
-            words | 'in' >> beam.Filter(lambda w, best: w in best, AsSingleton(longest)), equal_to(['three'] * 3), 'top')
+            words | 'in' >> beam.Filter(lambda w, best: w in best, AsSingleton(longest)),
+            equal_to(['three'] * 3), 'top')
         even, odd = words | beam.Partition(lambda w, n: len(w) % n, 2)
         assert_that(even, is_empty(), 'even')
         assert_that(
@@ -77,14 +79,16 @@ def run():
             p | 'pairs' >> beam.Create([(1, 'a'), (2, 'b')]) | beam.KvSwap() | beam.ToString.Kvs(),
             equal_to(['a,1', 'b,2']), 'kvs')
         assert_that(
-            words | BatchElements(min_batch_size=6, max_batch_size=6) | 'sum' >> beam.Map(len) | beam.CombineGlobally(sum),
+            words | BatchElements(min_batch_size=6, max_batch_size=6) | 'sum' >> beam.Map(len)
+            | beam.CombineGlobally(sum),
             equal_to([6]), 'batches')
         rows = p | 'rows' >> beam.Create([beam.Row(k=1, v=2), beam.Row(k=1, v=5), beam.Row(k=3, v=4)])
         assert_that(
             rows | beam.GroupBy('k').aggregate_field('v', sum, 'total') | 'plain' >> beam.Map(lambda r: (r.k, r.total)),
             equal_to([(1, 7), (3, 4)]), 'groupby')
         assert_that(
-            words | 'with' >> beam.FlatMap(lambda w, others: [w for o in others if o == w], AsIter(words | 'd' >> Distinct())),
+            words | 'with' >> beam.FlatMap(
+                lambda w, others: [w for o in others if o == w], AsIter(words | 'd' >> Distinct())),
             equal_to(['one', 'two', 'two', 'three', 'three', 'three']), 'iter')
     assert sorted([1, 2, 3] | beam.Map(lambda x: x * x)) == [1, 4, 9]
     print('ok')

@@ -47,7 +47,7 @@ def run(argv=None, save_main_session=True):
         | 'GroupAndSum' >> beam.CombinePerKey(sum))
 
     def format_result(word, count):
-        return '%s: %d' % (word, count)
+        return f'{word}: {count}'
 
     output = counts | 'Format' >> beam.MapTuple(format_result)
     output | 'Write' >> WriteToText(known_args.output)

@@ -38,7 +38,8 @@ from bourne.sdk.transforms.window import WindowInto
     (AfterAll(AfterWatermark(), AfterCount(3)), False, True),
     (AfterEach(AfterCount(3), Repeatedly(AfterCount(1))), False, False),
 ])
-def test_a_trigger_may_finish_before_the_data_does(trigger: TriggerFn, on_time_only: bool, with_late_data: bool) -> None:
+def test_a_trigger_may_finish_before_the_data_does(
+        trigger: TriggerFn, on_time_only: bool, with_late_data: bool) -> None:
     for lateness, expected in ((0, on_time_only), (10, with_late_data)):
         windowing = Windowing(FixedWindows(60), trigger, AccumulationMode.DISCARDING, allowed_lateness=lateness)
         assert bool(trigger.may_lose_data(windowing) & DataLossReason.MAY_FINISH) is expected

@@ -1,0 +1,98 @@
+"""The examples, run as a newcomer runs them."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+EXAMPLES = Path(__file__).resolve().parent.parent / 'examples'
+
+
+def run(example: str, directory: Path, *options: str) -> list[str]:
+    """The lines that an example prints; it runs in ``directory``, where its default output goes."""
+    done = subprocess.run([sys.executable, EXAMPLES / f'{example}.py', *options], capture_output=True, text=True,
+                          cwd=directory, check=False)
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == ''
+    return done.stdout.splitlines()
+
+
+def lines_of(directory: Path, pattern: str) -> list[str]:
+    """The lines of all files that match."""
+    return [line for path in sorted(directory.glob(pattern)) for line in path.read_text().splitlines()]
+
+
+def test_wordcount(tmp_path: Path) -> None:
+    (tmp_path / 'docs').mkdir()
+    (tmp_path / 'docs' / 'a.md').write_text('To be, or not to be:\nthat is the question\n')
+    (tmp_path / 'docs' / 'b.md').write_bytes('Être être'.encode() + b'\xff no42')
+    printed = run('wordcount', tmp_path, '--input=docs/*.md', '--output=build/counts', '--most=3', '--runner=local')
+    assert sorted(line.split() for line in printed[:3]) == [['2', 'be'], ['2', 'to'], ['2', 'être']]
+    expected = Counter(['to', 'be', 'or', 'not', 'to', 'be', 'that', 'is', 'the', 'question', 'être', 'être', 'no'])
+    assert sorted(lines_of(tmp_path, 'build/counts*')) == sorted(f'{word}: {count}' for word, count in expected.items())
+    assert sum(line == 'all counts: build/counts-00000-of-00001.txt' for line in printed) == 1
+    assert printed[-1].startswith('3 lines, 13 words, 10 different ones; 0.0 MB in ')
+    assert printed[-1].endswith(' MB/s')
+
+
+def test_wordcount_reads_the_standard_library_by_default(tmp_path: Path) -> None:
+    # Only what it reads: its whole text takes seconds.
+    program = 'import wordcount; print(wordcount.WordCountOptions([]).input)'
+    pattern = subprocess.check_output([sys.executable, '-c', program], text=True, cwd=EXAMPLES).strip()
+    assert pattern == f'{Path(json.__file__).parent.parent}/[!s]*/**/*.py'
+    assert any(Path(json.__file__).parent.glob('*.py'))
+
+
+def test_wordcount_can_be_explained(tmp_path: Path) -> None:
+    done = subprocess.run([sys.executable, '-m', 'bourne', 'explain', EXAMPLES / 'wordcount.py', '--plan'],
+                          capture_output=True, text=True, cwd=tmp_path, check=True)
+    assert done.stdout.startswith('stage 1: read +')
+    assert 'by key: count/' in done.stdout
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(('options', 'expected'), [
+    ((), ['09:00 blue 7', '09:00 red 7', '10:00 blue 8', '10:00 red 2', '11:00 green 10', '11:00 red 6']),
+    (('--minutes=180',), ['09:00 blue 15', '09:00 green 10', '09:00 red 15']),
+])
+def test_team_scores(tmp_path: Path, options: tuple[str, ...], expected: list[str]) -> None:
+    assert run('team_scores', tmp_path, *options) == []
+    header, *rows = lines_of(tmp_path, 'build/team_scores/scores*')
+    assert header == 'start,team,points'
+    found = [row.replace('2026-03-01T', '').replace('+00:00', '').replace(',', ' ') for row in rows]
+    assert sorted(found) == expected
+
+
+def test_join(tmp_path: Path) -> None:
+    assert run('join', tmp_path) == ['order 1004 names the customer 9, who is unknown']
+    header, *rows = lines_of(tmp_path, 'build/join/spent*')
+    assert header == 'name,country,orders,spent'
+    assert sorted(rows) == ['"Dee, Ltd.",IE,1,12.0', 'Ada,GB,2,24.75', 'Bo,SE,2,5.75', 'Cy,GR,0,0']
+
+
+def test_dead_letters(tmp_path: Path) -> None:
+    assert run('dead_letters', tmp_path) == []
+    assert sorted(lines_of(tmp_path, 'build/dead_letters/means*')) == ['cellar: 13.50', 'roof: 12.00']
+    letters = [json.loads(line) for line in lines_of(tmp_path, 'build/dead_letters/bad*')]
+    assert sorted((letter['line'], letter['error'].partition('(')[0]) for letter in letters) == [
+        ('not JSON at all', 'JSONDecodeError'),
+        ('{"sensor": "cellar"}', 'KeyError'),
+        ('{"sensor": "roof", "celsius": "n/a"}', 'ValueError')]
+
+
+def test_too_many_dead_letters_fail_the_run_and_leave_nothing(tmp_path: Path) -> None:
+    done = subprocess.run([sys.executable, EXAMPLES / 'dead_letters.py', '--threshold=0.1'], capture_output=True,
+                          text=True, cwd=tmp_path, check=False)
+    assert done.returncode == 1
+    assert 'ExceptionThresholdError' in done.stderr
+    assert not lines_of(tmp_path, 'build/dead_letters/*')
+
+
+@pytest.mark.parametrize('path', sorted(EXAMPLES.glob('*.py')), ids=lambda path: path.stem)
+def test_an_example_says_how_it_is_run(path: Path) -> None:
+    assert f'\n    python examples/{path.name}\n' in path.read_text(encoding='utf-8')
