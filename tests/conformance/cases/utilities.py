@@ -90,7 +90,7 @@ def batches(p: TestPipeline) -> None:
     check(numbers | BatchElements(1, 4) | FlatMap(), range(30))
     check(numbers | SortAndBatchElements(1, 4, 9) | FlatMap(), range(30))
     windowed = numbers | WindowInto(FixedWindows(10))
-    check(windowed | BatchElements(3, 3) | Map(lambda batch: len({x // 10 for x in batch})) | Distinct(), [1])
+    check(windowed | BatchElements(3, 3) | Map(lambda batch: len({x // 10 for x in batch})) | Distinct(), [1] * 3)
     check(windowed | WithKeys('k') | GroupIntoBatches(4) | Map(lambda x: (min(x[1]) // 10, len(x[1]))),
           [(window, size) for window in range(3) for size in (4, 4, 2)])
 
