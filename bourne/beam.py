@@ -107,7 +107,7 @@ HOMES = {
         'FileMetadata FileResult FileSink MatchAll MatchContinuously MatchFiles ReadMatches ReadableFile '
         'TextSink WriteToFiles default_file_naming destination_prefix_naming prefix_naming '
         'single_file_naming',
-    'bourne.io.filesystems': 'EmptyMatchTreatment FileSystems MatchResult',
+    'bourne.io.filesystems': 'BeamIOError EmptyMatchTreatment FileSystems MatchResult',
     'bourne.io.compression': 'CompressionTypes',
 }
 
@@ -130,7 +130,7 @@ MODULES = {
         'EmptyMatchTreatment FileMetadata FileResult FileSink MatchAll MatchContinuously MatchFiles '
         'ReadMatches ReadableFile TextSink WriteToFiles default_file_naming destination_prefix_naming '
         'prefix_naming single_file_naming',
-    'io.filesystem': 'CompressionTypes FileMetadata MatchResult',
+    'io.filesystem': 'BeamIOError CompressionTypes FileMetadata MatchResult',
     'io.filesystems': 'CompressionTypes FileSystems',
     'io.iobase': 'Read Write',
     'io.textio':
@@ -228,7 +228,7 @@ NOT_YET = {
     'io.avroio':
         'ReadAllFromAvro ReadAllFromAvroContinuously ReadFromAvro WriteToAvro avro_schema_to_beam_schema '
         'beam_schema_to_avro_schema',
-    'io.filesystem': 'BeamIOError CompressedFile FileSystem',
+    'io.filesystem': 'CompressedFile FileSystem',
     'io.iobase':
         'BoundedSource RangeTracker RestrictionProgress RestrictionTracker Sink SourceBase SourceBundle '
         'WatermarkEstimator Writer',

@@ -91,11 +91,14 @@ def test_the_tables_agree() -> None:
 
 
 def defined_names() -> Iterator[str]:
-    """Every public class and function that bourne's modules define."""
+    """Every class, function and value that bourne's modules define."""
     for path in read_tree(HERE.parent).paths.values():
         for node in ast.parse(path.read_text(encoding='utf-8')).body:
-            if isinstance(node, ast.ClassDef | ast.FunctionDef):
-                yield node.name
+            match node:
+                case ast.ClassDef(name=name) | ast.FunctionDef(name=name):
+                    yield name
+                case ast.Assign(targets=[ast.Name(id=name)]) | ast.AnnAssign(target=ast.Name(id=name)):
+                    yield name
 
 
 def test_what_is_not_yet_is_not_there_by_now() -> None:
