@@ -60,7 +60,6 @@ def build(pipeline: beam.Pipeline, options: WordCountOptions) -> None:
         counts
         | 'format' >> beam.MapTuple(lambda word, count: f'{word}: {count}')
         | 'write' >> beam.io.WriteToText(options.output, file_name_suffix='.txt')
-        | 'tell' >> beam.Map(lambda file: print(f'\nall counts: {file}'))
     )
 
 
@@ -81,6 +80,7 @@ def main(argv: list[str] | None = None) -> None:
     lines, found, different = (numbers(step).get(None, 0) for step in ('read', 'split', 'format'))
     [files] = FileSystems.match([options.input])
     megabytes = sum(file.size_in_bytes for file in files.metadata_list) / 1e6
+    print(f'\nall counts: {options.output}*.txt')
     print(f'{lines:,} lines, {found:,} words, {different:,} different ones; '
           f'{megabytes:.1f} MB in {seconds:.2f} s: {megabytes / seconds:.1f} MB/s')
 

@@ -35,7 +35,7 @@ def test_wordcount(tmp_path: Path) -> None:
     assert sorted(line.split() for line in printed[:3]) == [['2', 'be'], ['2', 'to'], ['2', 'être']]
     expected = Counter(['to', 'be', 'or', 'not', 'to', 'be', 'that', 'is', 'the', 'question', 'être', 'être', 'no'])
     assert sorted(lines_of(tmp_path, 'build/counts*')) == sorted(f'{word}: {count}' for word, count in expected.items())
-    assert sum(line == 'all counts: build/counts-00000-of-00001.txt' for line in printed) == 1
+    assert printed[3:5] == ['', 'all counts: build/counts*.txt']
     assert printed[-1].startswith('3 lines, 13 words, 10 different ones; 0.0 MB in ')
     assert printed[-1].endswith(' MB/s')
 
