@@ -298,8 +298,8 @@ def _side_input(view: SideView, elements: Elements, collection: Collection,
 
     def look_up(window: BoundedWindow) -> Any:
         context = WindowFn.AssignContext(window.max_timestamp())
-        wanted = list(windowfn.assign(context))[-1]
-        return _view(view, [element.value for element in elements if element.window == wanted])
+        wanted = list(windowfn.assign(context))[-1:]
+        return _view(view, [element.value for element in elements if element.window in wanted])
 
     return look_up
 

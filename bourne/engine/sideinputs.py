@@ -107,7 +107,8 @@ def side_input(view: SideView, bundles: Iterable[Bundle], side_windowfn: WindowF
 
     def side_window(window: Any) -> Any:
         last = Timestamp(micros=ends(window))
-        return encode(list(side_windowfn.assign(WindowFn.AssignContext(last)))[-1])
+        found = list(side_windowfn.assign(WindowFn.AssignContext(last)))
+        return encode(found[-1]) if found else None  # between sliding windows with gaps there is nothing
 
     def look_up(window: Any) -> Any:
         if window not in views:

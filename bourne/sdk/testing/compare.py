@@ -48,7 +48,7 @@ def differences(expected: Sequence[Any], actual: Sequence[Any],
     if equals_fn is not None:
         return _Matching(list(expected), list(actual), equals_fn).left()
     missing, unexpected = _cancel(expected, actual)
-    if not missing or not unexpected:
+    if all(_told_by_hash(element) for element in (*missing, *unexpected)):
         return missing, unexpected
     return _Matching(missing, unexpected, _equal_unless_told_by_hash).left()
 
@@ -127,10 +127,12 @@ def _equal(expected: Any, actual: Any) -> Any:
 
 
 def _equal_unless_told_by_hash(expected: Any, actual: Any) -> bool:
-    # Two hashable elements that are equal have met by their hash, unless they are of kinds that only count as equal.
-    if _hashable(expected) and _hashable(actual) and not (_has_fields(expected) and _has_fields(actual)):
-        return False
-    return row_namedtuple_equals_fn(expected, actual)
+    return not (_told_by_hash(expected) and _told_by_hash(actual)) and row_namedtuple_equals_fn(expected, actual)
+
+
+def _told_by_hash(element: Any) -> bool:
+    """True if it would have met an element that equals it by its hash, and not only counts as equal."""
+    return _hashable(element) and not _has_fields(element)
 
 
 def _hashable(element: Any) -> bool:

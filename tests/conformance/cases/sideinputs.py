@@ -237,6 +237,14 @@ def of_sliding_windows(p: TestPipeline) -> None:
 
 
 @case
+def of_sliding_windows_with_gaps(p: TestPipeline) -> None:
+    side = p | 'side' >> Create([TimestampedValue(1, 1)]) | 'side windows' >> WindowInto(SlidingWindows(5, 10))
+    main = p | Create([TimestampedValue('a', 2), TimestampedValue('b', 7)]) | WindowInto(FixedWindows(5))
+    # The main window [5, 10) ends where no side window is.
+    check(main | Map(lambda x, ys: (x, list(ys)), AsList(side)), [('a', [1]), ('b', [])])
+
+
+@case
 def after_a_reshuffle(p: TestPipeline) -> None:
     side = p | 'side' >> Create([1, 2]) | 'a' >> Reshuffle()
     check(p | Create([0]) | 'b' >> Reshuffle() | Map(lambda x, ys: sorted(ys), AsList(side)), [[1, 2]])
