@@ -13,6 +13,7 @@ from bourne.engine.task import Run
 from bourne.runners.local.inline import InlineExecutor
 from bourne.runners.local.progress import Progress
 from bourne.runners.local.runner import LocalResult
+from bourne.runners.local.spillstore import SpillStore
 from bourne.sdk.graph.graph import Graph
 from bourne.sdk.graph.isolate import isolate
 from bourne.sdk.model.metric import MetricsContainer
@@ -37,7 +38,7 @@ class EngineRunner(PipelineRunner):
     def run(self, graph: Graph, options: PipelineOptions) -> LocalResult:
         graph = isolate(graph)
         check_supported(graph)
-        executor = InlineExecutor()
+        executor = InlineExecutor(SpillStore(1 << 30))
         executor.slots = self.slots  # type: ignore[misc]
         metrics = MetricsContainer()
         progress = Progress()

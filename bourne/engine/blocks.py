@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from typing import Any, NamedTuple, Protocol
 
 from bourne.engine.bundle import Bundle
+from bourne.engine.memory import estimate
 
 
 class Block(NamedTuple):
@@ -17,12 +18,12 @@ class Block(NamedTuple):
     Attributes:
       ref: where it is, for the store.
       elements: how many elements it has.
-      size: about how many bytes it takes, or 0 if nobody has measured it.
+      size: about how many bytes they take in memory.
     """
 
     ref: Any
     elements: int
-    size: int = 0
+    size: int
 
 
 class BlockStore(Protocol):
@@ -37,13 +38,16 @@ class BlockStore(Protocol):
     def free(self, blocks: Iterable[Block]) -> None:
         """The bundles of these blocks will not be asked for again."""
 
+    def scratch(self) -> BlockStore:
+        """A store on disk, if there is any, for what a task puts aside. What is not freed goes with the run."""
+
 
 class MemoryStore:
     """Keeps bundles as they are, in the memory of this process."""
 
     def put(self, bundle: Bundle) -> Block:
         """See :class:`BlockStore`."""
-        return Block(bundle, len(bundle.values))
+        return Block(bundle, len(bundle.values), estimate(bundle))
 
     def get(self, block: Block) -> Bundle:
         """See :class:`BlockStore`."""
@@ -52,3 +56,7 @@ class MemoryStore:
 
     def free(self, blocks: Iterable[Block]) -> None:
         """See :class:`BlockStore`. Python does it once the last handle is gone."""
+
+    def scratch(self) -> BlockStore:
+        """See :class:`BlockStore`. Memory is all there is."""
+        return self

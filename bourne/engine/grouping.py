@@ -49,7 +49,7 @@ def group(bundles: Iterable[Bundle], windowing: Windowing) -> Iterator[Bundle]:
       ExecutionError: if an element is not a pair, or its key cannot be hashed.
       bourne.errors.KeyEncodingError: if a key has no deterministic encoding.
     """
-    if windowing.windowfn.is_merging() or windowing.timestamp_combiner != TimestampCombiner.OUTPUT_AT_EOW:
+    if is_timed(windowing):
         yield from _group_timed(((0, bundle) for bundle in bundles), windowing, list, None)
         return
     tables: Tables = defaultdict(lambda: defaultdict(list))
@@ -59,6 +59,11 @@ def group(bundles: Iterable[Bundle], windowing: Windowing) -> Iterator[Bundle]:
         except (TypeError, ValueError) as error:
             raise not_a_pair(bundle, error) from error
     yield from emit(tables, windowing, list.extend)
+
+
+def is_timed(windowing: Windowing) -> bool:
+    """True if results depend on each element's own timestamp or window, so that these must be kept."""
+    return windowing.windowfn.is_merging() or windowing.timestamp_combiner != TimestampCombiner.OUTPUT_AT_EOW
 
 
 def _insert(tables: Tables, bundle: Bundle) -> None:
@@ -157,7 +162,7 @@ def group_inputs(parts: Iterable[tuple[int, Bundle]], windowing: Windowing, name
     def lists() -> Any:
         return {name: [] for name in names} if as_dict else tuple([] for _ in names)
 
-    if windowing.windowfn.is_merging() or windowing.timestamp_combiner != TimestampCombiner.OUTPUT_AT_EOW:
+    if is_timed(windowing):
         yield from _group_timed(parts, windowing, lists, names)
         return
     tables: dict[Any, dict[Any, Any]] = defaultdict(lambda: defaultdict(lists))

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from bourne.engine.blocks import Block, BlockStore
 from bourne.engine.bundle import Bundle
 from bourne.engine.combining import folding, of_all, of_nothing
-from bourne.engine.grouping import group, group_inputs
+from bourne.engine.grouping import group, group_inputs, is_timed
 from bourne.engine.keyhash import key_group, partition_of
-from bourne.engine.plan.stage import MergeCombine, Op, Plan
+from bourne.engine.oversize import Piece, StoredValues, large_keys, pieces, stored_values, without
+from bourne.engine.plan.stage import BY_KEY, MergeCombine, Op, Plan
+from bourne.engine.windows import raw_windows
 from bourne.sdk.graph.nodes import Combine, GroupByKey
 from bourne.sdk.model.pane import ONLY_PANE
 from bourne.sdk.model.timestamp import GLOBAL_END_MICROS
@@ -19,7 +21,7 @@ from bourne.sdk.model.window import GLOBAL_WINDOW
 
 
 def rooted(plan: Plan, root: Op, number: int, partitions: int, blocks: Mapping[str, list[Block]],
-           store: BlockStore) -> Iterator[Bundle]:
+           store: BlockStore, limit: int | None) -> Iterator[Bundle]:
     """What a root operator gives to its stage.
 
     Args:
@@ -29,22 +31,74 @@ def rooted(plan: Plan, root: Op, number: int, partitions: int, blocks: Mapping[s
       partitions: how many there are.
       blocks: the partition's blocks, by collection.
       store: has them.
+      limit: how many bytes groups may take in memory at the same time; ``None`` is no limit.
     """
-    owns_none = number == partition_of(key_group(None), partitions)
-    inputs = zip(root.inputs, root.ports, strict=True)
-    parts = ((port, store.get(block)) for name, port in inputs for block in blocks[name])
-    bundles = (bundle for _, bundle in parts)
+    parts = [(port, block) for name, port in zip(root.inputs, root.ports, strict=True) for block in blocks[name]]
+    if root.entry != BY_KEY:
+        return (store.get(block) for _, block in parts)
     windowing = plan.collections[root.inputs[0]].windowing if root.inputs else DEFAULT_WINDOWING
+    whole = Piece(parts, store, number, partitions)
+    fitting = [whole] if limit is None else pieces(whole, limit)
+    made = (bundle for piece in fitting for bundle in _keyed(root, piece, windowing, limit))
+    if getattr(root.payload, 'default', False) and number == partition_of(key_group(None), partitions):
+        return _or_default(made, root)
+    return made
+
+
+def _keyed(root: Op, piece: Piece, windowing: Windowing, limit: int | None) -> Iterator[Bundle]:
+    """What an operator that groups by key makes of a piece."""
     match root.payload:
-        case GroupByKey(tags=None):
-            return group(bundles, windowing)
-        case GroupByKey(tags=tags, as_dict=as_dict) if tags is not None:
-            return group_inputs(parts, windowing, tags if as_dict else range(len(tags)), as_dict)
-        case Combine(fn=fn, default=default):
-            return _or_default(_combine(group(bundles, windowing), fn), root, default and owns_none)
-        case MergeCombine(fn=fn, default=default):
-            return _or_default(_merge(bundles, fn, windowing), root, default and owns_none)
-    return bundles
+        case GroupByKey():
+            return _groups(root.payload, piece, windowing, limit)
+        case Combine(fn=fn):
+            return _combine(_groups(GroupByKey(), piece, windowing, limit), fn)
+        case MergeCombine(fn=fn):
+            return _merge((piece.store.get(block) for _, block in piece.parts), fn, windowing)
+    raise AssertionError(root.payload)
+
+
+def _groups(payload: GroupByKey, piece: Piece, windowing: Windowing, limit: int | None) -> Iterator[Bundle]:
+    parts = ((port, piece.store.get(block)) for port, block in piece.parts)
+    if piece.fits or limit is None or is_timed(windowing):
+        return _in_memory(payload, parts, windowing)
+    large = large_keys(piece, limit)
+    small = _in_memory(payload, ((port, without(bundle, port, large)) for port, bundle in parts), windowing)
+    return _with_large(payload, small, windowing, stored_values(piece, large))
+
+
+def _in_memory(payload: GroupByKey, parts: Iterable[tuple[int, Bundle]], windowing: Windowing) -> Iterator[Bundle]:
+    if payload.tags is None:
+        return group((bundle for _, bundle in parts), windowing)
+    return group_inputs(parts, windowing, _names(payload), payload.as_dict)
+
+
+def _names(payload: GroupByKey) -> Sequence[Any]:
+    """Under what the values of each input are found in a result."""
+    assert payload.tags is not None
+    return payload.tags if payload.as_dict else range(len(payload.tags))
+
+
+def _with_large(payload: GroupByKey, small: Iterator[Bundle], windowing: Windowing,
+                large: dict[tuple[Any, Any], dict[int, StoredValues]]) -> Iterator[Bundle]:
+    """The groups in memory, and those of large keys, whose values are on disk."""
+
+    def value(ports: dict[int, StoredValues], others: Any) -> Any:
+        if payload.tags is None:
+            return ports[0]
+        names = _names(payload)
+        made = {names[port]: ports.get(port, others[names[port]] if others is not None else [])
+                for port in range(len(names))}
+        return made if payload.as_dict else tuple(made.values())
+
+    for bundle in small:
+        windows = bundle.windows if type(bundle.windows) is list else [bundle.windows] * len(bundle.values)
+        for number, ((key, others), window) in enumerate(zip(bundle.values, windows, strict=True)):
+            if (window, key) in large:
+                bundle.values[number] = (key, value(large.pop((window, key)), others))
+        yield bundle
+    end = raw_windows(windowing.windowfn).end
+    for (window, key), ports in large.items():
+        yield Bundle([(key, value(ports, None))], end(window), window, ONLY_PANE)
 
 
 def _combine(grouped: Iterator[Bundle], fn: Any) -> Iterator[Bundle]:
@@ -86,11 +140,11 @@ def _once_and_again(bundles: list[Bundle]) -> tuple[list[Bundle], list[Bundle]]:
             [bundle for bundle, one in zip(bundles, alone, strict=True) if not one])
 
 
-def _or_default(bundles: Iterator[Bundle], root: Op, default: bool) -> Iterator[Bundle]:
-    """The bundles or, if there are none and a default is wanted, the combination of nothing."""
+def _or_default(bundles: Iterator[Bundle], root: Op) -> Iterator[Bundle]:
+    """The bundles or, if there are none, the combination of nothing."""
     empty = True
     for bundle in bundles:
         empty = False
         yield bundle
-    if default and empty:
+    if empty:
         yield Bundle([(None, of_nothing(root.payload.fn))], GLOBAL_END_MICROS, GLOBAL_WINDOW, ONLY_PANE)  # type: ignore[union-attr]

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from bourne.engine.program.calls import unsupported
 from bourne.errors import UnsupportedError
 from bourne.sdk.graph.graph import Graph
-from bourne.sdk.graph.nodes import ParDo
+from bourne.sdk.graph.nodes import Combine, GroupByKey, ParDo, Read, Transform
+from bourne.sdk.model.trigger import AccumulationMode, AfterWatermark, DefaultTrigger, Windowing
+
+#: Triggers that fire one pane for each key and window once the data is complete.
+_ONE_PANE = (DefaultTrigger(), AfterWatermark())
 
 
 def check_supported(graph: Graph) -> None:
@@ -14,8 +20,26 @@ def check_supported(graph: Graph) -> None:
     Raises:
       UnsupportedError: one message that lists all of it, with the transforms' labels and the user's lines.
     """
-    found = [f'{transform.label} ({transform.location}): {what}' for transform in graph.transforms
-             if isinstance(transform.payload, ParDo) for what in unsupported(transform.payload)]
+    found = []
+    for transform in graph.transforms:
+        where = f'{transform.label} ({transform.location})' if transform.location else transform.label
+        found += [f'  - {where}: {what}' for what in _unsupported(graph, transform)]
     if found:
-        raise UnsupportedError('this pipeline uses what bourne does not support yet:\n'
-                               + '\n'.join(f'  - {line}' for line in found))
+        raise UnsupportedError('\n'.join(['this pipeline uses what bourne does not support yet:', *found]))
+
+
+def _unsupported(graph: Graph, transform: Transform) -> Iterator[str]:
+    match transform.payload:
+        case ParDo() as payload:
+            yield from unsupported(payload)
+        case GroupByKey() | Combine():
+            yield from _firing(graph.collections[transform.inputs[0]].windowing)
+        case Read(source=source) if not source.bounded:
+            yield f'an unbounded source ({source!r})'
+
+
+def _firing(windowing: Windowing) -> Iterator[str]:
+    if windowing.accumulation_mode == AccumulationMode.RETRACTING:
+        yield 'the accumulation mode RETRACTING'
+    if windowing.trigger not in _ONE_PANE:
+        yield f'the trigger {windowing.trigger!r} (only the default trigger runs so far)'

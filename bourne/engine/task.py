@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from types import MappingProxyType
@@ -26,10 +27,12 @@ class Run(NamedTuple):
     Attributes:
       id: identifies the run.
       bundle_size: the most elements of a bundle, or ``None`` to let the engine choose.
+      group_memory: how many bytes the groups of a task may take in memory, or ``None`` for no limit.
     """
 
     id: str
     bundle_size: int | None = None
+    group_memory: int | None = None
 
 
 class Task(NamedTuple):
@@ -75,6 +78,10 @@ class TaskResult(NamedTuple):
 Report = Callable[[int, float | None], None]
 
 
+#: About how many bytes a key with its accumulator takes in a table.
+ENTRY = 400
+
+
 class StageInstance:
     """A stage where its tasks run, one after the other: user functions are set up once, for all of them.
 
@@ -91,7 +98,8 @@ class StageInstance:
         self._run = run
         self._stage = stage
         self._store = store
-        self._program = Program(plan, stage, _views(plan, stage, sides, store))
+        entries = run.group_memory / ENTRY if run.group_memory is not None else math.inf
+        self._program = Program(plan, stage, _views(plan, stage, sides, store), entries)
         self._open = False
 
     def run(self, task: Task, report: Report) -> TaskResult:
@@ -147,7 +155,8 @@ class StageInstance:
         if isinstance(root.payload, Read):
             _read(root.payload.source, task, size, program, report)
             return
-        made = rooted(self._plan, root, task.number, task.partitions, task.blocks, self._store)
+        made = rooted(self._plan, root, task.number, task.partitions, task.blocks, self._store,
+                      self._run.group_memory)
         for bundle in _cut(program.watch_root(made), size):
             program.process_root(bundle)
             report(len(bundle), None)

@@ -70,11 +70,10 @@ class LocalOptions(PipelineOptions):
     """Options of the local runner."""
 
     _no_effect: ClassVar[Mapping[str, str]] = {
-        'memory_budget': 'in this version the groups of a partition stay in memory',
     }
 
     workers: int
-    #: Bytes, or None: no limit.
+    #: Bytes, or None: half of the machine's memory.
     memory_budget: int | None
     temp_dir: str | None
     start_method: str | None
@@ -86,7 +85,8 @@ class LocalOptions(PipelineOptions):
         parser.add_argument('--workers', type=_whole_number, default=1,
                             help='worker processes; 1: just the calling process, 0: one for each core')
         parser.add_argument('--memory_budget', type=_size,
-                            help='how much memory grouped data may take before it goes to disk, such as 4GB')
+                            help='how much memory data between stages and groups may take before they go to disk, '
+                                 "such as 4GB; by default half of the machine's")
         parser.add_argument('--temp_dir', help="where data between worker processes is kept; by default the system's "
                                                 'own place for temporary files')
         parser.add_argument('--start_method', choices=('fork', 'spawn'),

@@ -36,5 +36,6 @@ MODES: tuple[Mode, ...] = (
     Mode('local-bundles-of-one', LocalRunner, ('--bundle_size=1',)),
     Mode('unoptimised', lambda: EngineRunner(skip=OPTIONAL)),
     Mode('three-partitions', lambda: EngineRunner(slots=3, bundle_size=3)),
+    Mode('spilling', LocalRunner, ('--memory_budget=2000',)),
     Mode('processes', LocalRunner, ('--workers=2', '--bundle_size=3')),
 )

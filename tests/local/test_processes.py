@@ -16,7 +16,7 @@ import psutil
 import pytest
 
 from bourne.errors import ExecutionError
-from bourne.runners.local.processes import FOLDER, remove_stale
+from bourne.runners.local.folder import PREFIX, remove_stale
 from bourne.sdk.model.dofn import DoFn
 from bourne.sdk.options import PipelineOptions
 from bourne.sdk.pipeline import Pipeline
@@ -261,7 +261,7 @@ def test_directories_of_killed_runs_are_removed(tmp_path: Path) -> None:
     gone = subprocess.Popen([sys.executable, '-c', ''])
     gone.wait()
     stale, ours, other = (tmp_path / name for name in (
-        f'{FOLDER}{gone.pid}-x', f'{FOLDER}{os.getpid()}-x', 'something-else'))
+        f'{PREFIX}{gone.pid}-x', f'{PREFIX}{os.getpid()}-x', 'something-else'))
     for folder in (stale, ours, other):
         folder.mkdir()
     remove_stale(str(tmp_path))

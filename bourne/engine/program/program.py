@@ -14,6 +14,7 @@ the functions by then.
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
@@ -55,9 +56,11 @@ class Program:
       plan: the plan.
       stage: one of its stages, with user functions that nobody else uses.
       views: for operator and side input number, how a side input is looked up.
+      table_entries: how many accumulators a table holds before they are sent on.
     """
 
-    def __init__(self, plan: Plan, stage: Stage, views: Views | None = None) -> None:
+    def __init__(self, plan: Plan, stage: Stage, views: Views | None = None, table_entries: float = math.inf) -> None:
+        self._table_entries = table_entries
         self.stage = stage
         self.layout = Layout(plan, stage)
         self._writers: dict[str, Writer[Any]] = {}
@@ -120,6 +123,9 @@ class Program:
                 self._emit(number, self.step(number, 'finish_bundle', partial(
                     lifecycle.finish, dofn, self._names['contexts'], self.finalizer)), 'finish_bundle')
 
+        if self._tables:
+            self._flush_tables(self._table_entries)
+
     def process_root(self, bundle: Bundle) -> None:
         """The same for a bundle of what the stage's root operator gave."""
         root = self.stage.ops[0]
@@ -139,11 +145,8 @@ class Program:
 
     def finish(self) -> None:
         """Puts what was combined into the outputs, and the built-in counts into the metrics."""
-        for number, tables in self._tables.items():
-            op = self.stage.ops[number]
-            if MAIN in op.outputs:
-                with current_container(self.metrics):
-                    self.step(number, 'compact', partial(self._flush, op, tables))
+        with current_container(self.metrics):
+            self._flush_tables(0)
         for op in self.stage.ops:
             for tag, name in op.outputs.items():
                 self._report(op.label, tag, self.layout.number(name))
@@ -285,8 +288,17 @@ class Program:
             annotate(error, self.stage, self._origins, (number, method))
             raise
 
+    def _flush_tables(self, above: float) -> None:
+        """Sends on what is in tables with more than so many entries."""
+        for number, tables in self._tables.items():
+            if sum(map(len, tables.values())) > above:
+                self.step(number, 'compact', self._flush, self.stage.ops[number], tables)
+
     def _flush(self, op: Op, tables: Any) -> None:
         assert isinstance(op.payload, PreCombine)
+        if MAIN not in op.outputs:
+            tables.clear()
+            return
         name = op.outputs[MAIN]
         fold = folding(op.payload.fn)
         compact = fold.compact

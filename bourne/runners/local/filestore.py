@@ -5,14 +5,17 @@ As long as there is memory the files stay in the page cache of the operating sys
 5) for all its elements, never one for each; buffers that pickle hands out, such as those of arrays, follow it as they
 are and are not copied when they are read.
 
+Past a number of bytes, blocks are compressed: then the page cache will not hold them, and the disk is slower than zlib.
 A file is removed when everything in it has been freed; the directory at the end of the run.
 """
 
 from __future__ import annotations
 
+import math
 import os
 import pickle
 import struct
+import zlib
 from collections.abc import Iterable
 from typing import Any
 
@@ -20,11 +23,14 @@ import cloudpickle
 
 from bourne.engine.blocks import Block
 from bourne.engine.bundle import Bundle
+from bourne.engine.memory import estimate
 from bourne.errors import ExecutionError
 from bourne.sdk.model.known import short
 
 _COUNT = struct.Struct('<I')
 _LENGTH = struct.Struct('<Q')
+#: Stands in place of the number of buffers where everything after it is compressed.
+_COMPRESSED = b'\xff\xff\xff\xff'
 
 
 class FileStore:
@@ -33,9 +39,12 @@ class FileStore:
     Args:
       folder: the path of the directory.
       name: how the files of this process begin, unique among all that share the directory.
+      compress_after: how many bytes are written before blocks are compressed.
     """
 
-    def __init__(self, folder: str, name: str) -> None:
+    def __init__(self, folder: str, name: str, compress_after: float = math.inf) -> None:
+        self._compress_after = compress_after
+        self._written = 0
         self._folder = folder
         self._name = name
         self._number = 0
@@ -43,12 +52,16 @@ class FileStore:
         self._path = ''
         self._offset = 0
         self._freed: dict[str, int] = {}
+        self._children: list[FileStore] = []
 
     def begin(self) -> None:
         """What is put from now on goes into a new file; the last one is closed."""
         if self._file is not None:
             self._file.close()
             self._file = None
+        for child in self._children:
+            child.begin()
+        self._children.clear()
 
     def put(self, bundle: Bundle) -> Block:
         """See :class:`bourne.engine.blocks.BlockStore`.
@@ -57,6 +70,8 @@ class FileStore:
           ExecutionError: if an element cannot be pickled; names it. Or if the disk is full.
         """
         parts = encode(bundle)
+        if self._written >= self._compress_after:
+            parts = [_COMPRESSED, zlib.compress(b''.join(parts), 1)]
         length = sum(len(part) for part in parts)
         try:
             if self._file is None:
@@ -66,8 +81,9 @@ class FileStore:
         except OSError as error:
             raise ExecutionError(f'cannot keep {length:,} bytes between two stages in {self._folder}: '
                                  f'{error.strerror}. Choose another place with --temp_dir') from error
-        block = Block((self._path, self._offset, length), len(bundle.values), length)
+        block = Block((self._path, self._offset, length), len(bundle.values), estimate(bundle))
         self._offset += length
+        self._written += length
         return block
 
     def _open(self) -> None:
@@ -85,7 +101,17 @@ class FileStore:
             # A map begins at a page; the bundle somewhere in it.
             start = offset - offset % mmap.ALLOCATIONGRANULARITY
             mapped = mmap.mmap(file.fileno(), offset - start + length, offset=start, access=mmap.ACCESS_READ)
-        return decode(memoryview(mapped)[offset - start:])
+        data = memoryview(mapped)[offset - start:]
+        if data[:_COUNT.size] == _COMPRESSED:
+            data = memoryview(zlib.decompress(data[_COUNT.size:]))
+        return decode(data)
+
+    def scratch(self) -> FileStore:
+        """See :class:`bourne.engine.blocks.BlockStore`."""
+        self._number += 1
+        child = FileStore(self._folder, f'{self._name}-{self._number}', max(0, self._compress_after - self._written))
+        self._children.append(child)
+        return child
 
     def free(self, blocks: Iterable[Block]) -> None:
         """See :class:`bourne.engine.blocks.BlockStore`."""
@@ -94,6 +120,8 @@ class FileStore:
             self._freed[name] = self._freed.get(name, 0) + length
             path = os.path.join(self._folder, name)
             if self._freed[name] >= os.stat(path).st_size:
+                if name == self._path:
+                    self.begin()
                 os.unlink(path)
                 del self._freed[name]
 

@@ -5,20 +5,24 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 
-from bourne.engine.blocks import MemoryStore
 from bourne.engine.plan.stage import Plan
 from bourne.engine.task import Report, Run, StageInstance, Task, TaskResult
+from bourne.runners.local.spillstore import SpillStore
 
 
 class InlineExecutor:
-    """Runs tasks where it is called."""
+    """Runs tasks where it is called.
+
+    Args:
+      store: keeps the blocks between stages.
+    """
 
     slots = 1
 
-    def __init__(self) -> None:
+    def __init__(self, store: SpillStore) -> None:
         self._plan: Plan | None = None
         self._run: Run | None = None
-        self.store = MemoryStore()
+        self.store = store
 
     def open(self, plan: Plan, run: Run) -> None:
         """See :class:`bourne.engine.executor.Executor`."""
@@ -41,3 +45,4 @@ class InlineExecutor:
 
     def close(self) -> None:
         """See :class:`bourne.engine.executor.Executor`."""
+        self.store.close()

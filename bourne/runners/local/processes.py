@@ -8,7 +8,7 @@ counts.
 
 from __future__ import annotations
 
-import os
+import math
 import pickle
 import signal
 import sys
@@ -25,14 +25,13 @@ from bourne.engine.task import Report, Run, Task, TaskResult
 from bourne.errors import ExecutionError
 from bourne.runners.local.failures import unpack
 from bourne.runners.local.filestore import FileStore
+from bourne.runners.local.folder import make_folder, remove_folder
 from bourne.runners.local.worker import work
 
 #: Tasks for each worker in a stage, so that they end at about the same time although tasks differ.
 TASKS_PER_WORKER = 3
 #: How often a task is run before the death of its worker is taken as its fault.
 ATTEMPTS = 3
-#: How the run's directory in the temporary directory begins. The process that owns it follows.
-FOLDER = 'bourne-run-'
 
 
 @attrs.define(eq=False)
@@ -52,9 +51,12 @@ class ProcessExecutor:
       workers: how many.
       start_method: ``fork`` or ``spawn``; by default ``fork`` where the system has it.
       temp_dir: where the blocks between stages are kept; by default the system's place for temporary files.
+      compress_after: how many bytes all workers write together before they compress blocks.
     """
 
-    def __init__(self, workers: int, start_method: str | None = None, temp_dir: str | None = None) -> None:
+    def __init__(self, workers: int, start_method: str | None = None, temp_dir: str | None = None,
+                 compress_after: float = math.inf) -> None:
+        self._compress_after = compress_after / workers
         self.workers = workers
         self.slots = workers * TASKS_PER_WORKER
         self._start_method = start_method or ('fork' if sys.platform == 'linux' else 'spawn')
@@ -74,13 +76,7 @@ class ProcessExecutor:
 
     def open(self, plan: Plan, run: Run) -> None:
         """See :class:`bourne.engine.executor.Executor`."""
-        import tempfile
-
-        remove_stale(self._temp_dir)
-        try:
-            self._folder = tempfile.mkdtemp(prefix=f'{FOLDER}{os.getpid()}-', dir=self._temp_dir)
-        except OSError as error:
-            raise ExecutionError(f'--temp_dir: cannot make a directory in {self._temp_dir!r}: {error}') from error
+        self._folder = make_folder(self._temp_dir)
         self._store = FileStore(self._folder, 'coordinator')
         self._plan = plan
         self._setting = cloudpickle.dumps((plan, run), protocol=5)
@@ -96,9 +92,7 @@ class ProcessExecutor:
         if self._store is not None:
             self._store.begin()
         if self._folder is not None:
-            import shutil
-
-            shutil.rmtree(self._folder, ignore_errors=True)
+            remove_folder(self._folder)
             self._folder = None
 
     def run(self, tasks: Sequence[Task], report: Report) -> Iterator[tuple[Task, TaskResult]]:
@@ -197,7 +191,8 @@ class ProcessExecutor:
         self._started += 1
         others = [worker.pipe for worker in self._pool] + [ours] if self._start_method == 'fork' else []
         process = context.Process(
-            target=work, args=(theirs, others, self._setting, self._folder, f'worker{self._started}'), daemon=True)
+            target=work, args=(theirs, others, self._setting, self._folder, f'worker{self._started}',
+                               self._compress_after), daemon=True)
         with _main_left_alone():
             process.start()
         theirs.close()
@@ -240,25 +235,3 @@ def _main_left_alone() -> Iterator[None]:
         main.__spec__ = spec
         if file is not None:
             main.__file__ = file
-
-
-def remove_stale(temp_dir: str | None) -> None:
-    """Removes the directories that runs left which were killed: those whose process is gone."""
-    import glob
-    import shutil
-    import tempfile
-
-    for folder in glob.glob(os.path.join(glob.escape(temp_dir or tempfile.gettempdir()), f'{FOLDER}*')):
-        owner = os.path.basename(folder).removeprefix(FOLDER).partition('-')[0]
-        if owner.isdigit() and not _is_alive(int(owner)):
-            shutil.rmtree(folder, ignore_errors=True)
-
-
-def _is_alive(process: int) -> bool:
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True

@@ -7,6 +7,7 @@ import uuid
 
 from bourne.engine.driver import Driver
 from bourne.engine.executor import Executor
+from bourne.engine.memory import default_budget
 from bourne.engine.plan.compile import compile_plan
 from bourne.engine.supported import check_supported
 from bourne.engine.task import Run
@@ -14,6 +15,7 @@ from bourne.runners.local.collector import relaxed_collector
 from bourne.runners.local.inline import InlineExecutor
 from bourne.runners.local.processes import ProcessExecutor
 from bourne.runners.local.progress import Cancelled, Progress
+from bourne.runners.local.spillstore import SpillStore
 from bourne.sdk.graph.graph import Graph
 from bourne.sdk.graph.isolate import isolate
 from bourne.sdk.metrics import MetricResults
@@ -73,7 +75,7 @@ class LocalRunner(PipelineRunner):
         metrics = MetricsContainer()
         progress = Progress()
         result = LocalResult(metrics, progress)
-        run = Run(uuid.uuid4().hex[:12], local.bundle_size)
+        run = Run(uuid.uuid4().hex[:12], local.bundle_size, group_memory(local))
         driver = Driver(compile_plan(graph), _executor(local), run, progress, metrics)
         try:
             with progress, relaxed_collector():
@@ -91,11 +93,17 @@ class LocalRunner(PipelineRunner):
 def _executor(options: LocalOptions) -> Executor:
     """Where the options want tasks to run."""
     workers = options.workers or _cores()
+    budget = options.memory_budget or default_budget()
     if workers == 1:
-        return InlineExecutor()
-    return ProcessExecutor(workers, options.start_method, options.temp_dir)
+        return InlineExecutor(SpillStore(budget // 2, options.temp_dir))
+    return ProcessExecutor(workers, options.start_method, options.temp_dir, budget // 2)
 
 
 def _cores() -> int:
     """How many cores this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, 'sched_getaffinity') else os.cpu_count() or 1
+
+
+def group_memory(options: LocalOptions) -> int:
+    """How many bytes the groups of a task may take: half of the budget is theirs, the other half for blocks."""
+    return (options.memory_budget or default_budget()) // 2 // (options.workers or _cores())

@@ -55,7 +55,8 @@ def _send(pipe: Any, message: Any) -> None:
     pipe.send_bytes(pickle.dumps(message, protocol=5))
 
 
-def work(pipe: Any, others: list[Any], setting: bytes, folder: str, name: str) -> None:
+def work(pipe: Any, others: list[Any], setting: bytes, folder: str, name: str,
+         compress_after: float) -> None:
     """The main function of a worker process.
 
     Args:
@@ -64,6 +65,7 @@ def work(pipe: Any, others: list[Any], setting: bytes, folder: str, name: str) -
       setting: the plan and the run, pickled.
       folder: where blocks are.
       name: this process's name in the block store.
+      compress_after: how many bytes it writes before it compresses blocks.
     """
     # The coordinator ends the workers; an interrupt at the terminal reaches all of them at once.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -73,7 +75,7 @@ def work(pipe: Any, others: list[Any], setting: bytes, folder: str, name: str) -
     try:
         plan, run = pickle.loads(setting)
         with relaxed_collector():
-            _serve(pipe, plan, run, FileStore(folder, name))
+            _serve(pipe, plan, run, FileStore(folder, name, compress_after))
     except (EOFError, BrokenPipeError, ConnectionResetError):
         pass  # the coordinator is gone
     except Exception as error:  # the plan cannot be loaded here: the answer to whatever is asked first
