@@ -17,7 +17,8 @@ _GRAPH = (*_MODEL, 'bourne.sdk.graph')
 _SDK = (*_GRAPH, 'bourne.sdk')
 _ENGINE = (*_GRAPH, 'bourne.engine')
 # What a runner takes from the SDK and gives back: options in, a result with metrics out.
-_RUNNER = (*_ENGINE, 'bourne.sdk.runner', 'bourne.sdk.options', 'bourne.sdk.metrics')
+_RUNNER = (*_ENGINE, 'bourne.sdk.runner', 'bourne.sdk.options', 'bourne.sdk.metrics',
+           'bourne.sdk.value_provider')
 _ALL = ('bourne',)
 
 #: What each layer may import besides itself: layers, without the layers inside of them, or single modules.

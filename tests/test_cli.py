@@ -207,7 +207,7 @@ def test_an_unsupported_pipeline_is_refused_with_all_reasons(cli: Bourne, tmp_pa
     saved.write_text(pipeline.to_graph().to_json())
     code, _, err = cli('run', saved)
     assert code == 2
-    assert err.startswith('bourne: this pipeline uses what bourne does not support yet:\n  - GroupByKey: ')
+    assert err.startswith('bourne: this pipeline uses what bourne does not support yet:\n  - GroupByKey (')
     assert 'Traceback' not in err
 
 

@@ -11,6 +11,7 @@ import attrs
 
 from bourne.errors import PipelineError, TransformError
 from bourne.sdk import resources, typehints
+from bourne.sdk.display import DisplayData, HasDisplayData
 from bourne.sdk.graph import check
 from bourne.sdk.graph.graph import Graph
 from bourne.sdk.graph.nodes import MAIN, Collection, Composite, Payload, Transform
@@ -20,6 +21,7 @@ from bourne.sdk.options import OptionsContext, PipelineOptions, StandardOptions,
 from bourne.sdk.pcollection import DoOutputsTuple, PBegin, PCollection, PValue
 from bourne.sdk.ptransform import PTransform, find_pipeline, pvalues_of
 from bourne.sdk.runner import PipelineResult, PipelineRunner, find_runner
+from bourne.sdk.value_provider import RuntimeValueProvider
 
 
 @attrs.define
@@ -188,7 +190,11 @@ class Pipeline:
             own()
         graph = self.to_graph()
         check.check_semantics(graph)
-        self.result = self._find_runner().run(self._prepare(graph), self.options)
+        RuntimeValueProvider.set_runtime_options(self.options.get_all_options())
+        try:
+            self.result = self._find_runner().run(self._prepare(graph), self.options)
+        finally:
+            RuntimeValueProvider.set_runtime_options(None)
         return self.result
 
     def before_run(self, check: Callable[[], None]) -> None:
@@ -264,7 +270,14 @@ class Pipeline:
             tuple(item.id for item in inputs if isinstance(item, PCollection)),
             {str(number or ''): item.id for number, item in enumerate(pvalues_of(output))
              if isinstance(item, PCollection)},
-            scope.location, {}))
+            scope.location, _shown(transform)))
+
+
+def _shown(transform: PTransform) -> dict[str, Any]:
+    """A composite's display data, values by key."""
+    if type(transform).display_data is HasDisplayData.display_data:  # most have none, and every one is asked
+        return {}
+    return {item['key']: item['value'] for item in DisplayData.create_from(transform).to_dict()['items']}
 
 
 @attrs.define

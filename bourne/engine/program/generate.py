@@ -162,7 +162,7 @@ class Generator:
     def produce(self, collection: str | None, row: Row) -> None:
         """Hands a row of an output to those that read it, by way of a buffer where that must be."""
         if collection is None:
-            return
+            return  # nobody reads it; who makes it has counted
         if not self.layout.is_read(collection):
             if collection in self.layout.outs:  # else nobody wants it: a plan without dropped dead outputs
                 self._append(Port('out', collection), row)
@@ -273,12 +273,13 @@ class Generator:
         if payload.guard is not None:
             self._guarded(number, op, payload, row, call, origin, note)
         elif payload.style == 'filter':
-            self._filter(op, row, call, origin, note)
+            self._filter(number, op, row, call, origin, note)
         elif payload.style == 'timestamp':
             self._timestamp(number, op, row, call, origin, note)
         elif payload.style == 'map':
             if not op.outputs and payload.open_tags and payload.check_output is None:  # called for its effects alone
                 self.body.add(f'{call}{note}', origin)
+                self._count_unread(number, row.rows)
                 return
             result = self.new('y')
             self.body.add(f'{result} = {call}{note}', origin)
@@ -286,18 +287,28 @@ class Generator:
         else:
             self._results(number, op, payload, row, call, origin, note)
 
-    def _filter(self, op: Op, row: Row, call: str, origin: Origin, note: str) -> None:
+    def _filter(self, number: int, op: Op, row: Row, call: str, origin: Origin, note: str) -> None:
         with self.body.block(f'if {call}:{note}', origin):
-            self._counting(op, row)
+            self._counting(number, op, row)
 
-    def _counting(self, op: Op, row: Row) -> None:
+    def _must_count(self, collection: str | None) -> bool:
+        """True if the length of a port does not tell how many rows an output has."""
+        return collection is None or self.layout.is_inline(collection)
+
+    def _count_unread(self, number: int, rows: str) -> None:
+        """Counts the main output of an operator that nobody reads."""
+        self.after.add(f'counts[{self.layout.unread(number)}] += {rows}')
+
+    def _counting(self, number: int, op: Op, row: Row) -> None:
         """Produces the row, counting where the length of a port does not tell."""
         collection = op.outputs.get(MAIN)
-        if collection is not None and self.layout.is_inline(collection):
+        if self._must_count(collection):
             count = self.new('n')
             self.before.add(f'{count} = 0')
             self.body.add(f'{count} += 1')
             row = row._replace(rows=count)
+        if collection is None:
+            self._count_unread(number, row.rows)
         self.produce(collection, row)
 
     def _timestamp(self, number: int, op: Op, row: Row, call: str, origin: Origin, note: str) -> None:
@@ -311,7 +322,7 @@ class Generator:
         """An iterable of outputs."""
         results, one, count = self.new('r'), self.new('y'), self.new('n')
         main = op.outputs.get(MAIN)
-        counting = main is not None and self.layout.is_inline(main)
+        counting = self._must_count(main)
         self.before.add(f'{count} = 0')
         self.body.add(f'{results} = {call}{note}', origin)
         lists = counting and not self.calls.yields(number) and not op.outputs.keys() - {MAIN}
@@ -336,7 +347,7 @@ class Generator:
         with self.body.block(f'except caught{number} as error:'):
             self.body.add(f'{results} = failed{number}(error, {row.text})', origin)
         main = op.outputs.get(MAIN)
-        counting = count if main is not None and self.layout.is_inline(main) else ''
+        counting = count if self._must_count(main) else ''
         with self.body.block(f'for {one} in {results}:', origin):
             self._result(number, op, payload, row, one, count, origin, counting)
 
@@ -363,7 +374,10 @@ class Generator:
                 self.body.add(f'check_out{number}({name})', origin)
             if counter:
                 self.body.add(f'{counter} += 1')
-            self.produce(main, out._replace(rows=counter or f'{count} - len(strays[{number}])'))
+            rows = counter or f'{count} - len(strays[{number}])'
+            if main is None:
+                self._count_unread(number, rows)
+            self.produce(main, out._replace(rows=rows))
 
     def _prone(self, name: str, row: Row) -> Row:
         """Takes a TimestampedValue apart in the loop."""

@@ -58,6 +58,10 @@ class Layout:
         """A collection's number in this stage."""
         return self._numbers[collection]
 
+    def unread(self, number: int) -> int:
+        """The number under which the main output of an operator is counted that nobody reads."""
+        return len(self._numbers) + number
+
     def maker(self, collection: str) -> int:
         """The number of the operator whose output the collection is."""
         return self._makers[collection]

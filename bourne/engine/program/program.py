@@ -72,7 +72,7 @@ class Program:
             number: [self._windowings[names[0]].windowfn for names in op.side_inputs]
             for number, op in enumerate(stage.ops) if op.side_inputs})
         self._strays: list[list[tuple[Any, int, Any, Any]]] = [[] for _ in stage.ops]
-        self._counts = [0] * len(self.layout.collections)
+        self._counts = [0] * (len(self.layout.collections) + len(stage.ops))
         self._prone: frozenset[int] = frozenset()
         self._loops: dict[tuple[str, int, frozenset[int]], tuple[Callable[..., list[Any]], tuple[Port, ...]]] = {}
         self._origins: dict[CodeType, tuple[Origin | None, ...]] = {}
@@ -147,7 +147,8 @@ class Program:
         """Puts what was combined into the outputs, and the built-in counts into the metrics."""
         with current_container(self.metrics):
             self._flush_tables(0)
-        for op in self.stage.ops:
+        for number, op in enumerate(self.stage.ops):
+            self._report(op.label, MAIN, self.layout.unread(number))
             for tag, name in op.outputs.items():
                 self._report(op.label, tag, self.layout.number(name))
 
@@ -263,6 +264,8 @@ class Program:
         for tag, found in rows.items():
             if tag in op.outputs:
                 self._dispatch(from_rows(found), op.outputs[tag])
+            elif tag == MAIN:
+                self._counts[self.layout.unread(number)] += len(found)
 
     @staticmethod
     def _undeclared(op: Op, tag: str, found: list[runtime.OutputRow]) -> None:

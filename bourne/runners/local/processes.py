@@ -27,6 +27,8 @@ from bourne.runners.local.failures import unpack
 from bourne.runners.local.filestore import FileStore
 from bourne.runners.local.folder import make_folder, remove_folder
 from bourne.runners.local.worker import work
+from bourne.sdk.model.coders import registry
+from bourne.sdk.value_provider import RuntimeValueProvider
 
 #: Tasks for each worker in a stage, so that they end at about the same time although tasks differ.
 TASKS_PER_WORKER = 3
@@ -79,7 +81,8 @@ class ProcessExecutor:
         self._folder = make_folder(self._temp_dir)
         self._store = FileStore(self._folder, 'coordinator')
         self._plan = plan
-        self._setting = cloudpickle.dumps((plan, run), protocol=5)
+        self._setting = cloudpickle.dumps(
+            (plan, run, RuntimeValueProvider.runtime_options, registry.get_custom_type_coder_tuples()), protocol=5)
 
     def close(self) -> None:
         """See :class:`bourne.engine.executor.Executor`."""

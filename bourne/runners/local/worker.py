@@ -25,6 +25,8 @@ from bourne.engine.task import Run, StageInstance, Task
 from bourne.runners.local.collector import relaxed_collector
 from bourne.runners.local.failures import pack
 from bourne.runners.local.filestore import FileStore
+from bourne.sdk.model.coders import registry
+from bourne.sdk.value_provider import RuntimeValueProvider
 
 #: Seconds between two messages of progress.
 INTERVAL = 0.2
@@ -62,7 +64,7 @@ def work(pipe: Any, others: list[Any], setting: bytes, folder: str, name: str,
     Args:
       pipe: its end of the pipe to the coordinator.
       others: pipes that it inherited and must not keep open.
-      setting: the plan and the run, pickled.
+      setting: the plan, the run, the pipeline's options and the registered coders, pickled.
       folder: where blocks are.
       name: this process's name in the block store.
       compress_after: how many bytes it writes before it compresses blocks.
@@ -73,7 +75,9 @@ def work(pipe: Any, others: list[Any], setting: bytes, folder: str, name: str,
         other.close()
     gc.freeze()
     try:
-        plan, run = pickle.loads(setting)
+        plan, run, options, coders = pickle.loads(setting)
+        RuntimeValueProvider.set_runtime_options(options)
+        registry.load_custom_type_coder_tuples(coders)
         with relaxed_collector():
             _serve(pipe, plan, run, FileStore(folder, name, compress_after))
     except (EOFError, BrokenPipeError, ConnectionResetError):
