@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-
-from bourne.errors import GraphError, PipelineError, TransformError, UnsupportedError
+from bourne.errors import GraphError, PipelineError, TransformError
 from bourne.sdk.graph.graph import Graph
-from bourne.sdk.graph.nodes import Combine, Flatten, GroupByKey, ParDo, Read, Transform
-from bourne.sdk.model.trigger import AccumulationMode, AfterWatermark, DefaultTrigger
+from bourne.sdk.graph.nodes import Flatten, GroupByKey, ParDo, Read, Transform
 
 
 def check_structure(graph: Graph) -> None:
@@ -41,33 +38,33 @@ def check_structure(graph: Graph) -> None:
 
 
 def _check_arity(transform: Transform) -> None:
-    wanted = 0 if isinstance(transform.payload, Read) else 1
-    if isinstance(transform.payload, GroupByKey) and transform.payload.tags is not None:
-        wanted = len(transform.payload.tags)
-    if isinstance(transform.payload, Flatten) and transform.inputs:
-        wanted = len(transform.inputs)
-    if len(transform.inputs) != wanted or (not wanted and not isinstance(transform.payload, Read)):
-        raise GraphError(f'{transform.label}: a {transform.kind} has {wanted or "some"} main input(s), '
-                         f'not {len(transform.inputs)}')
+    count = len(transform.inputs)
+    match transform.payload:
+        case Read():
+            wanted, fits = 'no', count == 0
+        case Flatten():
+            wanted, fits = 'at least one', count > 0
+        case GroupByKey(tags=tags) if tags is not None:
+            wanted, fits = str(len(tags)), count == len(tags) > 0
+        case _:
+            wanted, fits = 'one', count == 1
+    if not fits:
+        raise GraphError(f'{transform.label}: a {transform.kind} has {wanted} main input(s), not {count}')
     views = transform.payload.side_views if isinstance(transform.payload, ParDo) else ()
     if len(views) != len(transform.side_inputs):
         raise GraphError(f'{transform.label}: {len(transform.side_inputs)} side inputs but {len(views)} views of them')
 
 
 def check_semantics(graph: Graph) -> None:
-    """Level two: the windowing of inputs agrees, groupings of unbounded data can fire, and what this version cannot
-    run is refused, all of it in one message.
+    """Level two: the windowing of inputs agrees, and side inputs can be looked up. What a runner cannot do is the
+    runner's to say.
 
     Raises:
-      PipelineError: if the pipeline makes no sense in the model.
-      UnsupportedError: listing every feature in the pipeline that is not supported.
+      PipelineError: if inputs that come together have different windows.
+      TransformError: if a side input has merging windows.
     """
     for transform in graph.transforms:
         _check_windowing(graph, transform)
-    unsupported = [line for check in _UNSUPPORTED for line in check(graph)]
-    if unsupported:
-        raise UnsupportedError('this pipeline uses what bourne does not support yet:\n' +
-                               '\n'.join(f'  - {line}' for line in unsupported))
 
 
 def _check_windowing(graph: Graph, transform: Transform) -> None:
@@ -82,27 +79,3 @@ def _check_windowing(graph: Graph, transform: Transform) -> None:
             raise TransformError(f'{transform.label}: the side input {name!r} has merging windows '
                                  f'({graph.collections[name].windowing.windowfn!r}), which cannot be looked up; '
                                  f'apply WindowInto with other windows to it first')
-
-
-#: Triggers that fire one pane for each key and window once the data is complete.
-_ONE_PANE = (DefaultTrigger(), AfterWatermark())
-
-
-def _unsupported_triggers(graph: Graph) -> Iterator[str]:
-    for transform in graph.transforms:
-        if not isinstance(transform.payload, (GroupByKey, Combine)):
-            continue
-        windowing = graph.collections[transform.inputs[0]].windowing
-        if windowing.accumulation_mode == AccumulationMode.RETRACTING:
-            yield f'{transform.label}: the accumulation mode RETRACTING'
-        if windowing.trigger not in _ONE_PANE:
-            yield f'{transform.label}: the trigger {windowing.trigger!r} (only the default trigger runs so far)'
-
-
-def _unbounded(graph: Graph) -> Iterator[str]:
-    for transform in graph.transforms:
-        if isinstance(transform.payload, Read) and not transform.payload.source.bounded:
-            yield f'{transform.label}: an unbounded source ({transform.payload.source!r})'
-
-
-_UNSUPPORTED: tuple[Callable[[Graph], Iterator[str]], ...] = (_unsupported_triggers, _unbounded)

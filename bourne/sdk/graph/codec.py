@@ -98,7 +98,7 @@ def decode(data: Any) -> Any:
         return {key: decode(item) for key, item in data.items()}
     try:
         return _decode_tagged(tag, data)
-    except (KeyError, ValueError, TypeError) as error:
+    except (KeyError, ValueError, TypeError, AttributeError) as error:
         if isinstance(error, GraphError):
             raise
         raise GraphError(f'the graph holds a malformed {tag} value: {error}') from error

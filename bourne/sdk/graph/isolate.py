@@ -7,6 +7,7 @@ from typing import Any
 
 import attrs
 
+from bourne.errors import PickleError
 from bourne.sdk.graph import pickling
 from bourne.sdk.graph.graph import Graph
 from bourne.sdk.graph.nodes import Combine, ParDo, Transform, WindowInto
@@ -35,8 +36,9 @@ def _isolate(transform: Transform) -> Transform:
         case ParDo(fn=fn, args=args, kwargs=kwargs, guard=guard, check_input=None, check_output=None):
             if not args and not kwargs and guard is None and _is_harmless(fn):
                 return transform
-            copied: Any = attrs.evolve(payload, **_copy(
-                {'fn': fn, 'args': args, 'kwargs': dict(kwargs), 'guard': guard}, what))
+            views = payload.side_views
+            copied: Any = attrs.evolve(payload, **_copy_fields(
+                {'fn': fn, 'args': args, 'kwargs': dict(kwargs), 'side_views': views, 'guard': guard}, what))
         case ParDo():
             copied = _copy(payload, what)
         case Combine(fn=fn) if known_name(fn) is None:
@@ -55,3 +57,14 @@ def _is_harmless(fn: Any) -> bool:
 
 def _copy(value: Any, what: str) -> Any:
     return pickling.loads(pickling.dumps(value, what))
+
+
+def _copy_fields(fields: dict[str, Any], what: str) -> dict[str, Any]:
+    """The fields copied as one, so that what they share stays shared."""
+    try:
+        copied: dict[str, Any] = _copy(fields, what)
+        return copied
+    except PickleError:
+        for item in fields.values():
+            pickling.dumps(item, what)  # of the one that fails alone, the error says more plainly what is wrong
+        raise

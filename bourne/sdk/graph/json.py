@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from bourne.errors import GraphError
 from bourne.sdk.graph import codec
@@ -12,6 +12,8 @@ from bourne.sdk.model.trigger import DEFAULT_WINDOWING, Windowing
 
 if TYPE_CHECKING:
     from bourne.sdk.graph.graph import Graph
+
+T = TypeVar('T')
 
 FORMAT = 'bourne-graph'
 VERSION = 1
@@ -99,36 +101,77 @@ def from_json(text: str) -> dict[str, Any]:
 
 
 def _decode(document: dict[str, Any]) -> dict[str, Any]:
-    windowings = [_shared_default(codec.decode(item)) for item in document['windowings']]
+    windowings = [_windowing(item) for item in document['windowings']]
     return {
-        'transforms': tuple(_decode_transform(entry) for entry in document['transforms']),
+        'transforms': tuple(_decode_transform(entry) for entry in _list(document, 'transforms')),
         'collections': {
-            name: Collection(name, windowings[entry['windowing']], entry.get('bounded', True), entry['type'])
-            for name, entry in document['collections'].items()},
-        'composites': tuple(
-            Composite(**{**entry, 'inputs': tuple(entry.get('inputs', ())),
-                         'display': codec.decode(entry.get('display', {}))})
-            for entry in document['composites']),
-        'options': codec.decode(document['options']),
+            name: Collection(name, windowings[entry['windowing']], entry.get('bounded', True) is True,
+                             _text(entry, 'type'))
+            for name, entry in _dict(document, 'collections').items()},
+        'composites': tuple(_decode_composite(entry) for entry in _list(document, 'composites')),
+        'options': _decoded_dict(document, 'options'),
     }
 
 
-def _shared_default(windowing: Windowing) -> Windowing:
+def _windowing(data: Any) -> Windowing:
+    windowing = codec.decode(data)
+    if not isinstance(windowing, Windowing):
+        raise GraphError(f'the graph is not well formed: {windowing!r} stands where a windowing strategy belongs')
     return DEFAULT_WINDOWING if windowing == DEFAULT_WINDOWING else windowing
 
 
 def _decode_transform(entry: dict[str, Any]) -> Transform:
-    kind = entry['kind']
+    kind = _text(entry, 'kind')
     if kind not in KINDS:
         raise GraphError(f'{entry["label"]}: unknown kind of transform {kind!r}; known: {", ".join(sorted(KINDS))}')
     return Transform(
-        label=entry['label'],
-        payload=codec.decode_fields(KINDS[kind], entry.get('payload', {})),
-        inputs=tuple(entry.get('inputs', ())),
-        side_inputs=tuple(entry.get('side_inputs', ())),
-        outputs=entry.get('outputs', {}),
-        parent=entry.get('parent', ''),
-        location=entry.get('location', ''),
-        hints=codec.decode(entry.get('hints', {})),
-        display=codec.decode(entry.get('display', {})),
+        label=_text(entry, 'label'),
+        payload=codec.decode_fields(KINDS[kind], _dict(entry, 'payload')),
+        inputs=_names(entry, 'inputs'),
+        side_inputs=_names(entry, 'side_inputs'),
+        outputs=_tagged(entry),
+        parent=_text(entry, 'parent', ''),
+        location=_text(entry, 'location', ''),
+        hints=_decoded_dict(entry, 'hints'),
+        display=_decoded_dict(entry, 'display'),
     )
+
+
+def _decode_composite(entry: dict[str, Any]) -> Composite:
+    return Composite(
+        label=_text(entry, 'label'), parent=_text(entry, 'parent', ''), name=_text(entry, 'name', ''),
+        inputs=_names(entry, 'inputs'), outputs=_tagged(entry), location=_text(entry, 'location', ''),
+        display=_decoded_dict(entry, 'display'))
+
+
+# Parts of a document, of the types that they must have.
+
+
+def _text(entry: dict[str, Any], key: str, default: str | None = None) -> str:
+    return _checked(key, str, entry[key] if default is None else entry.get(key, default))
+
+
+def _list(entry: dict[str, Any], key: str) -> list[Any]:
+    return _checked(key, list, entry.get(key, []))
+
+
+def _dict(entry: dict[str, Any], key: str) -> dict[str, Any]:
+    return _checked(key, dict, entry.get(key, {}))
+
+
+def _names(entry: dict[str, Any], key: str) -> tuple[str, ...]:
+    return tuple(_checked(key, str, name) for name in _list(entry, key))
+
+
+def _tagged(entry: dict[str, Any]) -> dict[str, str]:
+    return {tag: _checked('outputs', str, name) for tag, name in _dict(entry, 'outputs').items()}
+
+
+def _decoded_dict(entry: dict[str, Any], key: str) -> dict[str, Any]:
+    return _checked(key, dict, codec.decode(entry.get(key, {})))
+
+
+def _checked(key: str, kind: type[T], value: Any) -> T:
+    if not isinstance(value, kind):
+        raise GraphError(f'the graph is not well formed: {value!r} stands in {key!r}, where a {kind.__name__} belongs')
+    return value

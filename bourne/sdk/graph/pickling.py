@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import types
 from collections.abc import Iterator
 from typing import Any
@@ -83,6 +84,10 @@ def _parts(value: Any) -> Iterator[tuple[str, Any]]:
         for position, default in enumerate(function.__defaults__ or ()):
             yield f'the default of its parameter {position + 1}', default
         return
+    if isinstance(value, functools.partial):
+        yield 'the function of the partial', value.func
+        yield from ((f'the argument {number + 1} of the partial', item) for number, item in enumerate(value.args))
+        yield from ((f'the argument {name!r} of the partial', item) for name, item in value.keywords.items())
     if isinstance(value, dict):
         yield from ((f'the entry {key!r}', item) for key, item in value.items())
         return

@@ -10,6 +10,7 @@ from typing import Any
 import attrs
 
 from bourne.errors import TransformError
+from bourne.sdk.model.portable import portable
 
 #: How many values a plain callable gets at once: rarely enough to be cheap, often enough to stay small.
 BUFFER = 64
@@ -92,6 +93,7 @@ class CombineFn:
         raise TransformError(f'a CombineFn or a callable is needed to combine with, got {fn!r}')
 
 
+@portable
 @attrs.frozen(slots=False)
 class CallableCombineFn(CombineFn):
     """A reduction by a function of an iterable, such as ``sum``; applied to its own results it must still be right.
