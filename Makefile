@@ -12,7 +12,7 @@ PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11 python;
 
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
-.PHONY: help run test lint types pytest bench bench-peers docs clean
+.PHONY: help run test lint types pytest bench docs clean
 
 help:  ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1@/p' Makefile | awk -F@ '{ printf "make %-12s %s\n", $$1, $$2 }'
@@ -34,9 +34,6 @@ pytest: $(VENV)/.installed-dev  ## The tests alone
 
 bench: $(VENV)/.installed-dev  ## Compare with hand-written loops, in the same run
 	$(BIN)/python benchmarks/run.py
-
-bench-peers: $(VENV)/.installed-peers  ## Compare with Apache Beam, dask.bag and others, in the same run
-	$(BIN)/python benchmarks/run.py --peers
 
 docs: $(VENV)/.installed-docs  ## Build the documentation into docs/_build/html; a warning is an error
 	$(BIN)/sphinx-build -W --keep-going -q -b html docs docs/_build/html
@@ -67,7 +64,3 @@ $(VENV)/.installed-dev: pyproject.toml | $(BIN)/python
 $(VENV)/.installed-docs: pyproject.toml | $(BIN)/python
 	$(PIP) install --quiet --editable '.[docs]'
 	@touch $@ $(VENV)/.installed
-
-$(VENV)/.installed-peers: pyproject.toml benchmarks/requirements-peers.txt | $(BIN)/python
-	$(PIP) install --quiet --editable '.[dev]' --requirement benchmarks/requirements-peers.txt
-	@touch $@ $(VENV)/.installed $(VENV)/.installed-dev
