@@ -60,6 +60,14 @@ def test_a_good_graph() -> None:
      'join: a bourne:group_by_key:v1 has 2 main input(s), not 1'),
     (graph_of(Transform('join', GroupByKey(()), outputs={MAIN: 'join'})),
      'join: a bourne:group_by_key:v1 has 0 main input(s), not 0'),
+    (graph_of(READ, Transform('join', GroupByKey(5), ('read',), outputs={MAIN: 'join'})),  # type: ignore[arg-type]
+     'join: its payload is not well formed: '),
+    (graph_of(READ, Transform('group', GroupByKey(), ('read',), ('read',), outputs={MAIN: 'group'})),
+     'group: a bourne:group_by_key:v1 has no side inputs'),
+    (graph_of(READ, attrs.evolve(WITH_SIDE, payload=ParDo('map', str, side_views=(SideView('sideways'),)))),
+     "map: a side input is looked at as 'sideways'; known: singleton, iter, list, dict, multimap"),
+    (graph_of(READ, attrs.evolve(MAP, payload=ParDo('dance', str))),
+     "map: a function is called in the style 'dance'; known: map, flat_map, filter, timestamp, dofn"),
     (graph_of(READ, attrs.evolve(MAP, side_inputs=('read',))), 'map: 1 side inputs but 0 views of them'),
 ])
 def test_graphs_that_are_not_well_formed(graph: Graph, words: str) -> None:

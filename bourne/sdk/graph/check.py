@@ -6,6 +6,10 @@ from bourne.errors import GraphError, PipelineError, TransformError
 from bourne.sdk.graph.graph import Graph
 from bourne.sdk.graph.nodes import Flatten, GroupByKey, ParDo, Read, Transform
 
+#: How a ParDo's function may be called, and how its side inputs may be looked at.
+STYLES = ('map', 'flat_map', 'filter', 'timestamp', 'dofn')
+VIEWS = ('singleton', 'iter', 'list', 'dict', 'multimap')
+
 
 def check_structure(graph: Graph) -> None:
     """Level one: labels are unique, every id leads somewhere, producers come before consumers.
@@ -31,7 +35,11 @@ def check_structure(graph: Graph) -> None:
             if name in produced:
                 raise GraphError(f'{label}: writes the collection {name!r}, which another transform writes too')
             produced.add(name)
-        _check_arity(transform)
+        try:
+            _check_arity(transform)
+            _check_views(transform)
+        except (TypeError, AttributeError) as error:
+            raise GraphError(f'{label}: its payload is not well formed: {error}') from error
     orphan = next((name for name in graph.collections if name not in produced), None)
     if orphan is not None:
         raise GraphError(f'nothing produces the collection {orphan!r}')
@@ -50,9 +58,22 @@ def _check_arity(transform: Transform) -> None:
             wanted, fits = 'one', count == 1
     if not fits:
         raise GraphError(f'{transform.label}: a {transform.kind} has {wanted} main input(s), not {count}')
-    views = transform.payload.side_views if isinstance(transform.payload, ParDo) else ()
+
+
+def _check_views(transform: Transform) -> None:
+    if not isinstance(transform.payload, ParDo):
+        if transform.side_inputs:
+            raise GraphError(f'{transform.label}: a {transform.kind} has no side inputs')
+        return
+    views = transform.payload.side_views
     if len(views) != len(transform.side_inputs):
         raise GraphError(f'{transform.label}: {len(transform.side_inputs)} side inputs but {len(views)} views of them')
+    unknown = next((view.view for view in views if view.view not in VIEWS), None)
+    if unknown is not None:
+        raise GraphError(f'{transform.label}: a side input is looked at as {unknown!r}; known: {", ".join(VIEWS)}')
+    if transform.payload.style not in STYLES:
+        raise GraphError(f'{transform.label}: a function is called in the style {transform.payload.style!r}; '
+                         f'known: {", ".join(STYLES)}')
 
 
 def check_semantics(graph: Graph) -> None:
