@@ -20,6 +20,7 @@ from typing import Any, NamedTuple
 from bourne.engine.plan.stage import Op, PreCombine
 from bourne.engine.program.calls import Calls
 from bourne.engine.program.layout import Layout, Port
+from bourne.engine.program.plainness import returns_plain
 from bourne.engine.program.source import Origin, Source
 from bourne.sdk.graph.nodes import MAIN, ParDo, WindowInto, Write
 from bourne.sdk.model.combinefn import known_name
@@ -283,6 +284,9 @@ class Generator:
                 return
             result = self.new('y')
             self.body.add(f'{result} = {call}{note}', origin)
+            if not payload.tags and payload.check_output is None and returns_plain(payload.fn):
+                self.produce(op.outputs.get(MAIN), row._replace(value=result))
+                return
             self._result(number, op, payload, row, result, row.rows, origin)
         else:
             self._results(number, op, payload, row, call, origin, note)

@@ -1,0 +1,43 @@
+"""Functions whose results are surely plain values, by what their bytecode ends with.
+
+A function that returns the result of an operator, a comparison, or a tuple it has just built does not return a
+``TimestampedValue`` or ``TaggedOutput``, so its results need not be looked at. Whatever is not certain is not claimed.
+"""
+
+from __future__ import annotations
+
+import dis
+import inspect
+import opcode
+from types import CodeType, FunctionType
+from typing import Any
+
+_MADE_PLAIN = frozenset(opcode.opmap[name] for name in (
+    'BINARY_OP', 'COMPARE_OP', 'CONTAINS_OP', 'IS_OP', 'BUILD_TUPLE', 'BUILD_LIST', 'BUILD_MAP', 'BUILD_SET',
+    'BUILD_STRING', 'UNARY_NOT', 'UNARY_NEGATIVE') if name in opcode.opmap)
+_RETURN = opcode.opmap['RETURN_VALUE']
+_CACHE = opcode.opmap['CACHE']
+#: Generators, coroutines and asynchronous generators.
+_NOT_A_CALL = inspect.CO_GENERATOR | inspect.CO_COROUTINE | inspect.CO_ASYNC_GENERATOR
+_JUMPS = frozenset(dis.hasjrel) | frozenset(dis.hasjabs)
+#: Longer functions are not looked at: they do enough for the check not to matter.
+LONGEST = 400
+
+
+def returns_plain(fn: Any) -> bool:
+    """True if a function can only return a value that it has made by an operator or a display.
+
+    Args:
+      fn: anything callable.
+    """
+    return type(fn) is FunctionType and _is_plain(fn.__code__)
+
+
+def _is_plain(code: CodeType) -> bool:
+    data = code.co_code
+    if len(data) > LONGEST or code.co_flags & _NOT_A_CALL:
+        return False  # a generator or coroutine gives something else than what it returns
+    operations = [operation for operation in data[::2] if operation != _CACHE]
+    # One way out, and nothing that jumps to it past the last operation.
+    return (operations.count(_RETURN) == 1 and operations[-1] == _RETURN and operations[-2] in _MADE_PLAIN
+            and not _JUMPS.intersection(operations))
