@@ -38,6 +38,7 @@ class Progress:
         self._next = 0.0
         self._bar: Any = None
         self._task: Any = None
+        self._handler: logging.Handler | None = None
 
     def __enter__(self) -> Progress:
         # Under a test nothing is shown: pytest names the running test in the environment.
@@ -50,6 +51,10 @@ class Progress:
         if self._bar is not None:
             self._bar.stop()
             self._bar = None
+        if self._handler is not None:
+            logger.removeHandler(self._handler)
+            logger.setLevel(logging.NOTSET)
+            self._handler = None
 
     def stage_started(self, stage: Stage, number: int, total: int) -> None:
         """See :class:`bourne.engine.driver.Observer`."""
@@ -79,6 +84,7 @@ class Progress:
             self._open_bar()
         if self._bar is None:
             self._next = now + INTERVAL
+            self._be_heard()
             share = f', {self._share:.0%} read' if self._share is not None else ''
             logger.info('stage %d of %d: %s: %d elements%s', self._number, self._total, self._stage, self._elements,
                         share)
@@ -86,6 +92,14 @@ class Progress:
         self._next = now + 0.1
         self._bar.update(self._task, completed=self._number - 1 + (self._share or 0.0), elements=f'{self._elements:,}',
                          description=f'stage {self._number} of {self._total}: {_clip(self._stage)}')
+
+    def _be_heard(self) -> None:
+        """Sends log lines to stderr during the run, if the program has not said where they go."""
+        if self._handler is None and not logger.hasHandlers():
+            self._handler = logging.StreamHandler()
+            self._handler.setFormatter(logging.Formatter('%(asctime)s %(name)s: %(message)s'))
+            logger.addHandler(self._handler)
+            logger.setLevel(logging.INFO)
 
     def _open_bar(self) -> None:
         from rich.console import Console
