@@ -152,7 +152,7 @@ def test_every_dependency_is_justified() -> None:
 
 def test_only_declared_libraries_are_imported() -> None:
     names = declared()
-    known = names['core'] | names['zstd'] | names['shuffle'] | names['hypothesis'] | sys.stdlib_module_names | {'bourne'}
+    known = {'bourne', *sys.stdlib_module_names, *names['core'], *names['zstd'], *names['shuffle'], *names['hypothesis']}
     tree = read_tree(ROOT)
     assert not sorted({f'{tree.where(found)}: {found.target}' for found in tree.imports
                        if found.target.partition('.')[0] not in known})

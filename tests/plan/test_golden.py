@@ -1,5 +1,5 @@
-"""Every case is a pipeline in ``cases/NAME.py``; ``cases/NAME.txt`` is its plan after each pass that changes it, and the
-generated source. A new case needs only the first file: ``pytest tests/plan --update-golden`` writes the second."""
+"""Every case is a pipeline in ``cases/NAME.py``; ``cases/NAME.txt`` is its plan after each pass that changes it, and
+the generated source. A new case needs only the first file: ``pytest tests/plan --update-golden`` writes the second."""
 
 from __future__ import annotations
 
