@@ -107,7 +107,7 @@ class Pipeline:
         if not isinstance(transform, PTransform):
             raise TransformError(_not_a_transform(transform))
         value = PBegin(self) if pvalueish is None else pvalueish
-        self._check_owner(transform, value)
+        self._check_owner(transform.full_label(), value)
         with self._scope(transform, label or transform.full_label(), user_location()) as scope:
             checked = self.options.view_as(TypeOptions).pipeline_type_check
             inputs = pvalues_of(value)
@@ -143,6 +143,7 @@ class Pipeline:
             raise PipelineError('a primitive is added once, by the expand method of its own transform')
         scope.leaf = True
         main, side = list(inputs), list(side_inputs)
+        self._check_owner(scope.label, [*main, *side])
         if windowing is None:
             windowing = main[0].windowing if main else DEFAULT_WINDOWING
         if bounded is None:
@@ -224,10 +225,10 @@ class Pipeline:
             return find_runner(runner_name(chosen))
         return find_runner(runner_name(self.options.view_as(StandardOptions).runner))
 
-    def _check_owner(self, transform: PTransform, value: Any) -> None:
+    def _check_owner(self, label: str, value: Any) -> None:
         for item in pvalues_of(value):
             if item.pipeline is not self:
-                raise PipelineError(f'{transform.full_label()}: the input {item!r} belongs to another pipeline')
+                raise PipelineError(f'{label}: the input {item!r} belongs to another pipeline')
 
     @contextmanager
     def _scope(self, transform: PTransform, label: str, location: str) -> Iterator[_Scope]:

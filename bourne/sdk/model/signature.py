@@ -19,6 +19,8 @@ class _Element:
 
 ELEMENT = _Element()
 _POSITIONAL = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+_NAMED = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
+_VARIADIC = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
 
 
 class Call(NamedTuple):
@@ -70,13 +72,23 @@ def plan_call(fn: Callable[..., Any], args: Sequence[Any] = (), kwargs: Mapping[
     """
     kwargs = dict(kwargs or {})
     first: tuple[Any, ...] = (ELEMENT,) if lead else ()
-    found = None if asks_for_nothing(fn) and not args else parameters(fn)
+    if not args and not kwargs and asks_for_nothing(fn) and (star or _takes(fn, len(first))):
+        return Call(first, {})
+    found = parameters(fn)
     if found is None:
         return Call((*first, *args), kwargs)
     if star:
+        _check_names(fn, found, kwargs)
         own = {item.name: item.default for item in found if isinstance(item.default, DoFnParam)}
         return Call((*first, *args), {**own, **kwargs})
     return _bind(fn, found, [*first, *args], kwargs)
+
+
+def _takes(fn: Callable[..., Any], count: int) -> bool:
+    """True if a plain function without defaults takes so many positional arguments and nothing else."""
+    code = fn.__code__
+    own = code.co_argcount - (getattr(fn, '__self__', None) is not None)
+    return own == count and not code.co_kwonlyargcount
 
 
 def _bind(fn: Callable[..., Any], found: list[inspect.Parameter], waiting: list[Any],
@@ -90,6 +102,7 @@ def _bind(fn: Callable[..., Any], found: list[inspect.Parameter], waiting: list[
     for item in found:
         value = _value_for(item, waiting, kwargs)
         if value is inspect.Parameter.empty:
+            _check_default(fn, item)
             gap = True
         elif item.kind in _POSITIONAL and not gap:
             positional.append(value)
@@ -100,9 +113,22 @@ def _bind(fn: Callable[..., Any], found: list[inspect.Parameter], waiting: list[
         raise TransformError(f'{_describe(fn)} takes {len(positional)} argument(s), and is given '
                              f'{len(positional) + len(waiting)}: the element and what was passed besides')
     positional.extend(waiting)
-    if kwargs and not any(item.kind is inspect.Parameter.VAR_KEYWORD for item in found):
-        raise TransformError(f'{_describe(fn)} has no parameter named {sorted(kwargs)[0]!r}')
+    _check_names(fn, found, kwargs)
     return Call(tuple(positional), {**keyword, **kwargs})
+
+
+def _check_default(fn: Callable[..., Any], item: inspect.Parameter) -> None:
+    if item.default is inspect.Parameter.empty and item.kind not in _VARIADIC:
+        raise TransformError(f'{_describe(fn)} needs an argument for {item.name!r}, and is given none')
+
+
+def _check_names(fn: Callable[..., Any], found: list[inspect.Parameter], kwargs: Mapping[str, Any]) -> None:
+    if any(item.kind is inspect.Parameter.VAR_KEYWORD for item in found):
+        return
+    known = {item.name for item in found if item.kind in _NAMED}
+    unknown = next((name for name in sorted(kwargs) if name not in known), None)
+    if unknown is not None:
+        raise TransformError(f'{_describe(fn)} has no parameter named {unknown!r}')
 
 
 def _value_for(item: inspect.Parameter, waiting: list[Any], kwargs: dict[str, Any]) -> Any:
