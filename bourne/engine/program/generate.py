@@ -30,6 +30,10 @@ from bourne.sdk.model.window import FixedWindows, GlobalWindows, Sessions, Slidi
 #: Python allows 20 nested loops and 100 levels of indentation. Deeper chains are cut by a buffer.
 MAX_LOOPS = 12
 MAX_DEPTH = 60
+#: Each operator of a chain takes five frames of the generator itself, of which Python allows 1000.
+MAX_CHAIN = 80
+#: So many operators are written one inside of the other, which takes some ten frames each.
+MAX_CHAIN = 40
 
 CONST, ITEM, SET = 'const', 'item', 'set'
 
@@ -98,6 +102,7 @@ class Generator:
         self.ports: dict[Port, str] = {}
         self.columns: dict[Port, Row] = {}
         self._next = 0
+        self._chained = 0
 
     def loop(self, collection: str) -> Loop:
         """The loop over a bundle of ``collection``."""
@@ -171,7 +176,12 @@ class Generator:
             self._append(Port('loop', collection), row)
         else:
             self._count(collection, row)
+            self._chained += 1
             self._consumers(collection, row)
+            self._chained -= 1
+
+    def _is_deep(self) -> bool:
+        return self.body.loops > MAX_LOOPS or self.body.depth > MAX_DEPTH or self._chained > MAX_CHAIN
 
     def _count(self, collection: str, row: Row) -> None:
         self.after.add(f'counts[{self.layout.number(collection)}] += {row.rows}')
