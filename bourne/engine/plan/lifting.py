@@ -16,6 +16,7 @@ def lift_combiners(plan: Plan) -> Plan:
     depends on the elements' timestamps, which accumulators do not carry.
     """
     collections = dict(plan.collections)
+    taken = {op.label for op in plan.ops} | collections.keys()
     ops: list[Op] = []
     for op in plan.ops:
         if not isinstance(op.payload, Combine) or not _liftable(op, collections):
@@ -24,6 +25,8 @@ def lift_combiners(plan: Plan) -> Plan:
         parts = []
         for number, name in enumerate(op.inputs):
             label = f'{op.label}/lifted' + (f'[{number}]' if number else '')
+            while label in taken:  # by a label that the user gave
+                label += "'"
             collections[label] = Collection(label, collections[name].windowing, collections[name].bounded)
             ops.append(Op(label, PreCombine(op.payload.fn), (name,), (), {MAIN: label}, op.location, op.hints, (0,)))
             parts.append(label)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from keyword import iskeyword
 from typing import TYPE_CHECKING, Any
 
 from bourne.engine.program.layout import Layout
@@ -86,7 +87,7 @@ class Calls:
         """
         call = self.plan(number)
         arguments = [self._argument(number, item, row, before) for item in call.positional]
-        arguments += [f'{name}={self._argument(number, item, row, before)}' for name, item in call.keyword.items()]
+        arguments += [_keyword(name, self._argument(number, item, row, before)) for name, item in call.keyword.items()]
         return f'f{number}({", ".join(arguments)})'
 
     def _argument(self, number: int, item: Any, row: Row, before: Source) -> str:
@@ -130,6 +131,12 @@ class Calls:
             case 'SetupContextParam' | 'BundleContextParam':
                 return self._once(number, f'contexts[{self.constant(param)}]', True, before)
         raise UnsupportedError(f'{self.layout.ops[number].label}: DoFn.{param.name} is not supported yet')
+
+
+def _keyword(name: str, value: str) -> str:
+    """A keyword argument. Python takes any text as its name, but not in every notation."""
+    plain = name.isidentifier() and not iskeyword(name)
+    return f'{name}={value}' if plain else f'**{{{name!r}: {value}}}'
 
 
 def _target(payload: ParDo) -> Any:

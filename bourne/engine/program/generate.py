@@ -21,7 +21,7 @@ from bourne.engine.plan.stage import Op, PreCombine
 from bourne.engine.program.calls import Calls
 from bourne.engine.program.layout import Layout, Port
 from bourne.engine.program.plainness import returns_plain
-from bourne.engine.program.source import Origin, Source
+from bourne.engine.program.source import Origin, Source, comment
 from bourne.sdk.graph.nodes import MAIN, ParDo, WindowInto, Write
 from bourne.sdk.model.combinefn import known_name
 from bourne.sdk.model.known import Known
@@ -113,13 +113,14 @@ class Generator:
         self._consumers(collection, row, out=False)
         whole = Source()
         with whole.block('def stage(values, timestamps, windows, panes):'):
-            whole.add(f'# every element of {collection}'.replace('\n', ' '))
+            whole.add(comment(f'every element of {collection}').lstrip())
             header = self._header()
             for line in header[:-1]:
                 whole.add(line)
             whole.extend(self.before)
-            whole.add(header[-1])
-            whole.extend(self.body)
+            if self.body.lines:  # a count of everything is known without a look at the elements
+                whole.add(header[-1])
+                whole.extend(self.body)
             whole.extend(self.after)
             whole.add(f'return [{", ".join(self._port_bundle(port) for port in self.ports)}]')
         return Loop(whole.text, (None, *whole.origins), tuple(self.ports))
@@ -172,7 +173,7 @@ class Generator:
         if not self.layout.is_read(collection):
             if collection in self.layout.outs:  # else nobody wants it: a plan without dropped dead outputs
                 self._append(Port('out', collection), row)
-        elif not self.layout.is_inline(collection) or self.body.loops > MAX_LOOPS or self.body.depth > MAX_DEPTH:
+        elif not self.layout.is_inline(collection) or self._is_deep():
             self._append(Port('loop', collection), row)
         else:
             self._count(collection, row)
@@ -277,7 +278,7 @@ class Generator:
 
     def _call(self, number: int, op: Op, payload: ParDo, row: Row) -> None:
         origin = Origin(number, row.text)
-        note = f'  # {op.label}'.replace('\n', ' ')
+        note = comment(op.label)
         if payload.check_input is not None:
             self.body.add(f'check_in{number}({row.text})', origin)
         call = self.calls.call(number, row, self.before)
@@ -437,7 +438,7 @@ class Generator:
                 self._assign(number, op, self._plain(row), origin)
                 return
         name = self.new('w')
-        self._window_target(row, kind).add(f'{name} = {text}  # {op.label}'.replace('\n', ' '), origin)
+        self._window_target(row, kind).add(f'{name} = {text}{comment(op.label)}', origin)
         if row.time_kind == CONST and kind == ITEM:
             kind = CONST
         self.produce(op.outputs.get(MAIN), row._replace(window=name, window_kind=kind))
@@ -448,7 +449,7 @@ class Generator:
 
     def _assign(self, number: int, op: Op, row: Row, origin: Origin) -> None:
         name = self.new('w')
-        self.body.add(f'{name} = assign{number}({row.time}, {row.text}, {row.window})  # {op.label}', origin)
+        self.body.add(f'{name} = assign{number}({row.time}, {row.text}, {row.window}){comment(op.label)}', origin)
         self.produce(op.outputs.get(MAIN), row._replace(window=name, window_kind=SET))
 
     def _precombine(self, number: int, op: Op, row: Row) -> None:
@@ -465,7 +466,7 @@ class Generator:
                 return
         else:
             self.body.add(f'{table} = tables{number}[{row.window}]')
-        self.body.add(f'{table}[{key}] = {self._folded(number, op, key, value, get)}  # {op.label}', origin)
+        self.body.add(f'{table}[{key}] = {self._folded(number, op, key, value, get)}{comment(op.label)}', origin)
 
     def _folded(self, number: int, op: Op, key: str, value: str, get: str) -> str:
         match known_name(op.payload.fn):  # type: ignore[union-attr]
@@ -485,6 +486,6 @@ class Generator:
                 self.after.add(f'{table}[None] = {table}.get(None, 0) + {row.rows}')
             return
         self.before.add(f'{total} = {table}.get(None, 0)')
-        self.body.add(f'{total} = {total} + {value}  # {op.label}', Origin(number, row.text))
+        self.body.add(f'{total} = {total} + {value}{comment(op.label)}', Origin(number, row.text))
         with self.after.block(f'if {row.rows}:'):
             self.after.add(f'{table}[None] = {total}')

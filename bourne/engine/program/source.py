@@ -23,6 +23,11 @@ class Origin(NamedTuple):
     element: str
 
 
+def comment(text: str) -> str:
+    """A comment to end a line with. Labels are the user's text: what could end the comment becomes a space."""
+    return '  # ' + ''.join(letter if letter.isprintable() else ' ' for letter in text)
+
+
 class Source:
     """Collects the lines of a function."""
 
