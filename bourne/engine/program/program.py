@@ -115,7 +115,8 @@ class Program:
     def process(self, bundle: Bundle, collection: str) -> None:
         """Does everything that the stage does with a bundle."""
         with current_container(self.metrics):
-            for number, dofn in self._dofns:
+            # From the end: what one starts with goes to those behind it, which must have started.
+            for number, dofn in reversed(self._dofns):
                 self._emit(number, self.step(number, 'start_bundle', partial(
                     lifecycle.start, dofn, self._names['contexts'], self.finalizer)), 'start_bundle')
             self._dispatch(bundle, collection)

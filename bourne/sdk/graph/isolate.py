@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from types import BuiltinFunctionType
+from types import BuiltinFunctionType, ModuleType
 from typing import Any
 
 import attrs
@@ -52,7 +52,9 @@ def _isolate(transform: Transform) -> Transform:
 
 def _is_harmless(fn: Any) -> bool:
     """True for what cannot carry state."""
-    return isinstance(fn, (Known, BuiltinFunctionType)) or is_portable(type(fn)) or type(fn) is type
+    if isinstance(fn, BuiltinFunctionType):  # len, or str.maketrans; but [].append is one, too, and carries the list
+        return fn.__self__ is None or isinstance(fn.__self__, (ModuleType, type))
+    return isinstance(fn, Known) or is_portable(type(fn)) or type(fn) is type
 
 
 def _copy(value: Any, what: str) -> Any:
