@@ -49,9 +49,7 @@ class Piece(NamedTuple):
 
 
 def pieces(whole: Piece, limit: int) -> Iterator[Piece]:
-    """Cuts a partition into pieces of which each fits into ``limit`` bytes, as far as its keys allow.
-
-    """
+    """Cuts a partition into pieces of which each fits into ``limit`` bytes, as far as its keys allow."""
     if whole.size <= limit:
         yield whole
         return
@@ -60,13 +58,17 @@ def pieces(whole: Piece, limit: int) -> Iterator[Piece]:
         yield whole._replace(fits=False)
         return
     scratch = whole.store.scratch()
+    # The blocks of what does not fit are not freed: somebody may still hold values that are read from them.
     for piece in _cut(whole, cuts, scratch):
         if piece.size > limit and piece.size > 0.8 * whole.size:  # one key, or few: cutting further only costs
-            # Its blocks are not freed: somebody may still hold values that are read from them.
             yield piece._replace(fits=False)
         elif piece.parts:
-            yield from pieces(piece, limit)
-            scratch.free(block for _, block in piece.parts)
+            uncut = False
+            for part in pieces(piece, limit):
+                uncut |= not part.fits and part.parts is piece.parts
+                yield part
+            if not uncut:
+                scratch.free(block for _, block in piece.parts)
 
 
 def _cut(whole: Piece, cuts: int, scratch: BlockStore) -> list[Piece]:
