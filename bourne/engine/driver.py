@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any, Protocol
 
 from bourne.engine.blocks import Block
@@ -176,8 +177,9 @@ class Driver:
 
     def _abort(self) -> None:
         for label, prepared in self._prepared.items():
-            self._sinks[label].payload.sink.abort(  # type: ignore[union-attr]
-                self.run_info.id, [token for _, token in prepared])
+            with suppress(Exception):  # what made the run fail is what is raised; and the other sinks have their turn
+                self._sinks[label].payload.sink.abort(  # type: ignore[union-attr]
+                    self.run_info.id, [token for _, token in prepared])
 
 
 def _deal(items: list[Any], hands: int, exactly: bool = False) -> list[list[Any]]:
