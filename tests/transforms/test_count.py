@@ -31,6 +31,11 @@ def test_counts_are_those_of_a_counter(words: list[str]) -> None:
         assert_that(pairs | Count.PerKey(), equal_to(Counter(words).items()), 'per key')
 
 
+def test_a_count_that_is_all_that_its_stage_does() -> None:
+    with TestPipeline() as p:
+        assert_that(p | Create([1, 2]) | Count.Globally(), equal_to([2]))
+
+
 def test_mean() -> None:
     with TestPipeline() as p:
         numbers = p | Create([1, 2, 6])
