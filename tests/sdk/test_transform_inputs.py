@@ -121,7 +121,8 @@ def test_transforms_of_several_collections() -> None:
     (Map(lambda a, *, b: a), "needs an argument for 'b', and is given none"), (Map(lambda: 1), 'takes 0 argument(s)'),
     (Map(lambda a, b: a, 1, 2), 'takes 2 argument(s), and is given 3'),
     (Map(lambda a: a, c=1), "has no parameter named 'c'"), (Map(lambda a, b=1: a, c=1), "has no parameter named 'c'"),
-    (MapTuple(lambda a, b: a, c=1), "has no parameter named 'c'"), (Map(two, 1, 2), 'takes 2 argument(s), and is given 3'),
+    (MapTuple(lambda a, b: a, c=1), "has no parameter named 'c'"),
+    (Map(two, 1, 2), 'takes 2 argument(s), and is given 3'),
     (ParDo(Identity(), 1), 'takes 1 argument(s), and is given 2'),
 ])
 def test_arguments_that_do_not_fit_the_function(transform: Any, words: str) -> None:
