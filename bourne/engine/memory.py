@@ -13,6 +13,8 @@ SAMPLE = 12
 PARTS = 24
 #: Without ``--memory_budget``, blocks and groups take at most this share of the machine's memory.
 SHARE = 0.5
+#: The budget where the size of the machine's memory cannot be told, in bytes.
+ASSUMED = 4 << 30
 
 
 def estimate(bundle: Bundle) -> int:
@@ -59,4 +61,6 @@ def _spread(parts: Any, count: int, budget: int) -> float:
 
 def default_budget() -> int:
     """The budget of a run that is given none, in bytes: a share of the machine's memory."""
+    if not hasattr(os, 'sysconf'):  # Windows does not say in the standard library
+        return ASSUMED
     return int(os.sysconf('SC_PAGE_SIZE') * os.sysconf('SC_PHYS_PAGES') * SHARE)

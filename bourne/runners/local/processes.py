@@ -12,6 +12,7 @@ import math
 import pickle
 import signal
 import sys
+import warnings
 from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -196,7 +197,9 @@ class ProcessExecutor:
         process = context.Process(
             target=work, args=(theirs, others, self._setting, self._folder, f'worker{self._started}',
                                self._compress_after), daemon=True)
-        with _main_left_alone():
+        with _main_left_alone(), warnings.catch_warnings():
+            # Python warns of forking where there are threads. The worker takes no lock that one of them could hold.
+            warnings.simplefilter('ignore', DeprecationWarning)
             process.start()
         theirs.close()
         return _Worker(process, ours)
