@@ -40,6 +40,9 @@ class Clumsy(Sink[Any]):
     def open(self, task: WriteTask) -> Writer[Any]:
         return Keeping()
 
+    def commit(self, run: str, prepared: Sequence[tuple[int, Any]], epoch: int = 0) -> Sequence[Any]:
+        return ()
+
     def abort(self, run: str, tokens: Sequence[Any]) -> None:
         aborted.append(self.name)
         raise OSError('the abort fails, too')
