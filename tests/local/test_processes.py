@@ -8,16 +8,19 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import attrs
 import psutil
 import pytest
 
 from bourne.errors import ExecutionError
 from bourne.runners.local.folder import PREFIX, remove_stale
 from bourne.sdk.model.dofn import DoFn
+from bourne.sdk.model.portable import portable
+from bourne.sdk.model.sink import Sink, Writer, WriteTask
 from bourne.sdk.options import PipelineOptions
 from bourne.sdk.pipeline import Pipeline
 from bourne.sdk.testing.pipeline import TestPipeline
@@ -26,6 +29,7 @@ from bourne.sdk.transforms.combine import CombineGlobally, CombinePerKey
 from bourne.sdk.transforms.create import Create
 from bourne.sdk.transforms.group import GroupByKey
 from bourne.sdk.transforms.pardo import Map, ParDo
+from bourne.sdk.transforms.write import Write
 
 METHODS = ('fork', 'spawn')
 
@@ -193,6 +197,8 @@ def test_setup_and_teardown_are_called_once_in_each_worker(scratch: Path, tmp_pa
 SCRIPT = """
 import sys
 import bourne.sdk.pipeline as pipeline
+from bourne.sdk.model.portable import portable
+from bourne.sdk.model.sink import Sink, Writer, WriteTask
 from bourne.sdk.options import PipelineOptions
 from bourne.sdk.transforms.create import Create
 from bourne.sdk.transforms.combine import CombineGlobally
@@ -225,6 +231,8 @@ import os, sys, time
 from pathlib import Path
 import bourne.sdk.pipeline as pipeline
 from bourne.io.textio import WriteToText
+from bourne.sdk.model.portable import portable
+from bourne.sdk.model.sink import Sink, Writer, WriteTask
 from bourne.sdk.options import PipelineOptions
 from bourne.sdk.transforms.create import Create
 from bourne.sdk.transforms.pardo import Map
@@ -273,3 +281,42 @@ def test_a_directory_that_does_not_exist(tmp_path: Path) -> None:
     p | Create([1])
     with pytest.raises(ExecutionError, match=r'--temp_dir: cannot make a directory in .*nowhere'):
         p.run()
+
+
+class Holding(Writer[Any]):
+    """Prepares the elements themselves."""
+
+    def __init__(self) -> None:
+        self.values: list[Any] = []
+
+    def write(self, values: Sequence[Any]) -> None:
+        self.values += values
+
+    def prepare(self) -> list[Any]:
+        return self.values
+
+    def abort(self) -> None: ...
+
+
+@portable
+@attrs.frozen
+class Calling(Sink[Any]):
+    """Calls its elements when they are committed."""
+
+    def open(self, task: WriteTask) -> Writer[Any]:
+        return Holding()
+
+    def commit(self, run: str, prepared: Sequence[tuple[int, Any]], epoch: int = 0) -> Sequence[Any]:
+        called.extend(value() for _, values in prepared for value in values)
+        return ()
+
+
+called: list[int] = []
+
+
+@pytest.mark.parametrize('method', METHODS)
+def test_what_is_prepared_may_be_anything_that_cloudpickle_takes(scratch: Path, method: str) -> None:
+    called.clear()
+    with pipeline(scratch, f'--start_method={method}') as p:
+        p | Create([1, 2]) | Map(lambda x: lambda: x) | Write(Calling())
+    assert sorted(called) == [1, 2]

@@ -62,7 +62,7 @@ class LocalResult(PipelineResult):
 
 
 class LocalRunner(PipelineRunner):
-    """Runs pipelines in the calling process.
+    """Runs pipelines on this machine: in the calling process, or in worker processes with ``--workers``.
 
     ``run`` returns when a batch pipeline has ended; a failure is raised from it with its own type and traceback.
     """

@@ -20,6 +20,8 @@ import time
 from contextlib import suppress
 from typing import Any
 
+import cloudpickle
+
 from bourne.engine.plan.stage import Plan
 from bourne.engine.task import Run, StageInstance, Task
 from bourne.runners.local.collector import relaxed_collector
@@ -54,7 +56,8 @@ class _Reporter:
 
 
 def _send(pipe: Any, message: Any) -> None:
-    pipe.send_bytes(pickle.dumps(message, protocol=5))
+    # What a sink prepared may hold anything, such as objects of classes that only the user's script has.
+    pipe.send_bytes(cloudpickle.dumps(message, protocol=5))
 
 
 def work(pipe: Any, others: list[Any], setting: bytes, folder: str, name: str,
