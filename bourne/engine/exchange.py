@@ -64,13 +64,14 @@ class Router:
                     part.append(self._store.put(piece))
 
 
-def partition(bundle: Bundle, way: Route, turn: int = 0) -> list[Bundle]:
+def partition(bundle: Bundle, way: Route, turn: int = 0, among: range | None = None) -> list[Bundle]:
     """A bundle as one for each partition of a route.
 
     Args:
       bundle: the elements; pairs if they go by key.
       way: the route.
       turn: a number that differs from bundle to bundle, so that small ones do not all begin with partition 0.
+      among: for elements that go by key, the partitions that they are known to go to; only these are returned.
 
     Raises:
       ExecutionError: if an element that goes by key is not a pair, or its key cannot be hashed.
@@ -82,13 +83,14 @@ def partition(bundle: Bundle, way: Route, turn: int = 0) -> list[Bundle]:
         return [bundle.take(slice((number - turn) % way.partitions, None, way.partitions))
                 for number in range(way.partitions)]
     assert way.kind == BY_KEY, way
-    chosen: list[list[int]] = [[] for _ in range(way.partitions)]
+    span = among or range(way.partitions)
+    chosen: list[list[int]] = [[] for _ in span]
     try:
         keys = [key for key, _ in bundle.values]
     except (TypeError, ValueError) as error:
         raise not_a_pair(bundle, error) from error
     for position, owner in enumerate(partitions_of(keys, way.partitions)):
-        chosen[owner].append(position)
+        chosen[owner - span.start].append(position)
     return [_pick(bundle, positions) for positions in chosen]
 
 

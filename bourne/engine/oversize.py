@@ -76,7 +76,8 @@ def _cut(whole: Piece, cuts: int, scratch: BlockStore) -> list[Piece]:
     first = whole.number * cuts
     found: list[list[Part]] = [[] for _ in range(cuts)]
     for port, block in whole.parts:
-        for parts, bundle in zip(found, partition(whole.store.get(block), way)[first:first + cuts], strict=True):
+        bundles = partition(whole.store.get(block), way, among=range(first, first + cuts))
+        for parts, bundle in zip(found, bundles, strict=True):
             if bundle.values:
                 parts.append((port, scratch.put(bundle)))
     return [Piece(parts, scratch, first + number, way.partitions) for number, parts in enumerate(found)]
