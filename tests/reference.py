@@ -113,7 +113,7 @@ def evaluate(graph: Graph, metrics: MetricsContainer | None = None) -> dict[str,
     read = {name for transform in graph.transforms for name in (*transform.inputs, *transform.side_inputs)}
     commits: list[Callable[[], Any]] = []
     cleanups: list[Callable[[], Any]] = []
-    container = metrics or MetricsContainer()
+    container = MetricsContainer() if metrics is None else metrics
     try:
         for transform in graph.transforms:
             container.default_step = transform.label

@@ -22,7 +22,8 @@ class Case:
 
     Attributes:
       name: the topic and the function's name.
-      build: takes an empty pipeline and adds transforms and asserts.
+      build: takes an empty pipeline and adds transforms and asserts. What it returns, if anything, is called with the
+        result of the run.
       raises: what running it raises, or ``None`` if it ends well.
       match: a regular expression that is found in the message; runners for tests need not have such words.
       flags: options of the pipeline.

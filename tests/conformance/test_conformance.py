@@ -16,9 +16,12 @@ from tests.conformance.modes import MODES, Mode
 def test_case(case: Case, mode: Mode) -> None:
     with running_on(mode.runner(), (*mode.flags, *case.flags)):
         pipeline = TestPipeline()
-    case.build(pipeline)
+    after = case.build(pipeline)
     if case.raises is None:
-        assert pipeline.run().state == PipelineState.DONE
+        result = pipeline.run()
+        assert result.state == PipelineState.DONE
+        if after is not None:
+            after(result)
         return
     with pytest.raises(case.raises, match=(case.match if mode.words else '') or None):
         pipeline.run()
