@@ -81,7 +81,8 @@ class Driver:
         finally:
             self.executor.close()
             for op in self._sinks.values():
-                op.payload.sink.cleanup(self.run_info.id)  # type: ignore[union-attr]
+                with suppress(Exception):  # what was committed stays committed, and a failure keeps its reason
+                    op.payload.sink.cleanup(self.run_info.id)  # type: ignore[union-attr]
 
     def _perform(self, command: Command) -> Event | None:
         match command:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import os
 import sys
+from contextlib import suppress
 from typing import Any
 
 from bourne.engine.bundle import Bundle
@@ -63,4 +65,12 @@ def default_budget() -> int:
     """The budget of a run that is given none, in bytes: a share of the machine's memory."""
     if not hasattr(os, 'sysconf'):  # Windows does not say in the standard library
         return ASSUMED
-    return int(os.sysconf('SC_PAGE_SIZE') * os.sysconf('SC_PHYS_PAGES') * SHARE)
+    return int(min(os.sysconf('SC_PAGE_SIZE') * os.sysconf('SC_PHYS_PAGES'), _container_limit()) * SHARE)
+
+
+def _container_limit() -> float:
+    """What a container may take, by its control group (version 2, then 1); infinity outside of one."""
+    for path in ('/sys/fs/cgroup/memory.max', '/sys/fs/cgroup/memory/memory.limit_in_bytes'):
+        with suppress(OSError, ValueError), open(path, encoding='ascii') as file:
+            return int(file.read())
+    return math.inf

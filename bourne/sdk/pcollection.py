@@ -88,7 +88,7 @@ class PCollection(PValue, Generic[T]):
 
     def __reduce__(self) -> Any:
         raise PipelineError(f'{self!r} was captured by a function or object that is sent to workers. A collection is '
-                            f'only a description; pass it as a side input: AsIter(pcoll), AsSingleton(pcoll), ...')
+                            f'only a description; pass it as a side input: AsIter(pcoll) or AsSingleton(pcoll)')
 
 
 class DoOutputsTuple:

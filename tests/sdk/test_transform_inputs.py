@@ -9,9 +9,11 @@ import pytest
 from bourne.errors import PipelineError, TransformError, TypeCheckError
 from bourne.sdk.model.combinefn import CombineFn
 from bourne.sdk.model.dofn import DoFn
+from bourne.sdk.model.timestamp import MIN_TIMESTAMP, Timestamp
 from bourne.sdk.model.trigger import AccumulationMode, AfterCount, AfterWatermark, Repeatedly
 from bourne.sdk.model.window import FixedWindows, GlobalWindows, Sessions, SlidingWindows, TimestampedValue
 from bourne.sdk.pipeline import Pipeline
+from bourne.sdk.testing import TestPipeline, assert_that, equal_to
 from bourne.sdk.transforms.combine import CombineGlobally, CombinePerKey, CombineValues
 from bourne.sdk.transforms.create import Create, Impulse
 from bourne.sdk.transforms.flatten import Flatten, FlattenWith
@@ -159,9 +161,17 @@ def test_types_are_not_checked_when_told_not_to() -> None:
 
 
 def test_times_for_some_elements_only() -> None:
-    p = Pipeline()
-    with pytest.raises(TransformError, match='either all elements are TimestampedValue or none; got 2 among others'):
-        p | Create([TimestampedValue(1, 1), 2])
+    with TestPipeline() as p:
+        timed = p | Create([TimestampedValue(1, 1), 2]) | Map(lambda x, t=DoFn.TimestampParam: (x, t))
+        assert_that(timed, equal_to([(1, Timestamp(1)), (2, MIN_TIMESTAMP)]))
+
+
+def test_a_coroutine_function() -> None:
+    async def later(x: int) -> int:
+        return x
+
+    with pytest.raises(TransformError, match=r'Map takes a function, got the coroutine function .*later'):
+        Map(later)
 
 
 def test_a_trigger_that_may_lose_data() -> None:

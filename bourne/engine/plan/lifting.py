@@ -28,7 +28,8 @@ def lift_combiners(plan: Plan) -> Plan:
             while label in taken:  # by a label that the user gave
                 label += "'"
             collections[label] = Collection(label, collections[name].windowing, collections[name].bounded)
-            ops.append(Op(label, PreCombine(op.payload.fn), (name,), (), {MAIN: label}, op.location, op.hints, (0,)))
+            ops.append(Op(label, PreCombine(op.payload.fn), (name,), (), {MAIN: label}, op.location, op.hints, (0,),
+                          op.label))
             parts.append(label)
         ops.append(attrs.evolve(op, inputs=tuple(parts), ports=(0,) * len(parts),
                                 payload=MergeCombine(op.payload.fn, op.payload.default)))

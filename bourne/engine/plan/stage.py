@@ -58,6 +58,7 @@ class Op:
       side_inputs: for each side input, the collections whose union it is.
       outputs: its output collections by tag, those that somebody reads.
       ports: for a grouping of several inputs, the number of the input that each collection belongs to.
+      lifted_from: the label of the transform that a pass made this of; ``''`` if it is one itself.
       location: the user's ``file:line``.
       hints: resource hints.
     """
@@ -70,6 +71,12 @@ class Op:
     location: str = ''
     hints: Mapping[str, Any] = attrs.field(factory=dict)
     ports: tuple[int, ...] = ()
+    lifted_from: str = ''
+
+    @property
+    def user_label(self) -> str:
+        """The label of the transform that the user wrote."""
+        return self.lifted_from or self.label
 
     @property
     def entry(self) -> str | None:

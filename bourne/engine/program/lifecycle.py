@@ -36,6 +36,11 @@ class _Bundled:
     def __bool__(self) -> bool:
         return bool(self.start or self.finish or self.contexts)
 
+    def leave(self) -> None:
+        """Leaves the bundle's contexts; also when the bundle failed."""
+        while self.open:
+            self.open.pop().__exit__(None, None, None)
+
 
 def dofns_of(ops: Iterable[Op]) -> list[tuple[int, _Bundled]]:
     """The DoFns among operators that have something to do at the start or end of a bundle, with their numbers."""
@@ -67,8 +72,7 @@ def finish(bundled: _Bundled, contexts: Contexts, finalizer: BundleFinalizer) ->
     if bundled.finish is not None:
         outputs = _call(bundled.fn.finish_bundle, bundled.finish, contexts, finalizer)
         outputs = None if outputs is None else list(outputs)
-    while bundled.open:
-        bundled.open.pop().__exit__(None, None, None)
+    bundled.leave()
     return outputs
 
 

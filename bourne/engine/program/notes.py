@@ -7,6 +7,7 @@ from types import CodeType, TracebackType
 
 from bourne.engine.plan.stage import Stage
 from bourne.engine.program.source import Origin
+from bourne.errors import ExecutionError
 from bourne.sdk.model.known import short
 
 _MARK = '__bourne_noted__'
@@ -34,14 +35,27 @@ def annotate(error: BaseException, stage: Stage, lines: dict[CodeType, tuple[Ori
     else:
         return
     op = stage.ops[number]
-    note = f'in {op.kind} {op.label!r}'
+    kind = 'Combine' if op.kind in ('PreCombine', 'MergeCombine') else op.kind
+    note = f'in {kind} {op.user_label!r}'
     note += f', applied at {op.location}' if op.location else ''
     note += f', in {method}' if method else ''
     note += f'\n  stage: {stage.name}'
     note += f'\n  element: {element}' if element else ''
+    if kind == 'Combine' and isinstance(error, TypeError) and 'unhashable type' in str(error):
+        note += '\n  A key must be hashable: use a tuple in place of a list, a frozenset in place of a set or dict.'
     error.add_note(note)
     with suppress(AttributeError, TypeError):  # an exception class with slots
         setattr(error, _MARK, True)
+
+
+def ended(error: BaseException) -> ExecutionError:
+    """What to raise in place of an exception that would end the program, or a generator, without a word."""
+    made = ExecutionError(f'a function of the pipeline raised {error!r}. To end a run, raise an ordinary exception')
+    for note in getattr(error, '__notes__', ()):
+        made.add_note(note)
+    with suppress(AttributeError):
+        setattr(made, _MARK, True)
+    return made
 
 
 def _find(traceback: TracebackType | None, lines: dict[CodeType, tuple[Origin | None, ...]]) -> tuple[int, str] | None:

@@ -30,7 +30,7 @@ from bourne.engine.program import lifecycle, runtime
 from bourne.engine.program.calls import Calls
 from bourne.engine.program.generate import Generator, Loop
 from bourne.engine.program.layout import Layout, Port
-from bourne.engine.program.notes import annotate
+from bourne.engine.program.notes import annotate, ended
 from bourne.engine.program.source import Origin, compile_source, function_of
 from bourne.engine.windows import raw_windows
 from bourne.errors import ExecutionError
@@ -43,6 +43,10 @@ from bourne.sdk.model.window import GlobalWindows
 
 #: Looks a side input up: takes a raw window of the main input (``None`` if it does not matter).
 Views = dict[tuple[int, int], Callable[[Any], Any]]
+
+
+#: What would end the program, or a generator of the engine, as if it had been meant.
+ENDINGS = (SystemExit, GeneratorExit)
 
 
 def _discard(collection: str, bundle: Bundle) -> None:
@@ -108,6 +112,8 @@ class Program:
                 self.step(number, 'teardown', partial(lifecycle.tear_down, op))
             except Exception as error:
                 failures.append(error)
+        for _, bundled in self._dofns:
+            bundled.leave()
         self._stack.close()
         if failures:
             raise failures[0]
@@ -190,6 +196,9 @@ class Program:
         except Exception as error:
             annotate(error, self.stage, self._origins)
             raise
+        except ENDINGS as error:
+            annotate(error, self.stage, self._origins)
+            raise ended(error) from error
         for port, result in zip(ports, results, strict=True):
             if port.kind == 'loop':
                 self._dispatch(result, port.name)
@@ -291,6 +300,9 @@ class Program:
         except Exception as error:
             annotate(error, self.stage, self._origins, (number, method))
             raise
+        except ENDINGS as error:
+            annotate(error, self.stage, self._origins, (number, method))
+            raise ended(error) from error
 
     def _flush_tables(self, above: float) -> None:
         """Sends on what is in tables with more than so many entries."""

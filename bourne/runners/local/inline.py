@@ -32,16 +32,17 @@ class InlineExecutor:
         """See :class:`bourne.engine.executor.Executor`."""
         assert self._plan is not None
         assert self._run is not None
+        # Not a generator: a StopIteration of a user function would become something else on its way through one.
         first = tasks[0]
         instance = StageInstance(self._plan, self._run, first.stage, first.sides, self.store)
         try:
-            for task in tasks:
-                yield task, instance.run(task, report)
+            results = [(task, instance.run(task, report)) for task in tasks]
         except BaseException:
             with suppress(Exception):
                 instance.close()
             raise
         instance.close()
+        return iter(results)
 
     def close(self) -> None:
         """See :class:`bourne.engine.executor.Executor`."""

@@ -134,10 +134,11 @@ def _unspread(element: Any) -> Any:
 class _FanoutCombinePerKey(CombinePerKey):
     """Combines per key and place, and then per key."""
 
-    def __init__(self, inner: CombinePerKey, fanout: int | Callable[[Any], int]) -> None:
+    def __init__(self, inner: CombinePerKey, fanout: int | Callable[[Any], int], default: bool = False) -> None:
         super().__init__(inner.given)
         self.label = inner.label
         self.fanout = fanout
+        self.default = default
 
     def default_label(self) -> str:
         return f'CombinePerKey({label_from_callable(self.given)})'
@@ -149,7 +150,7 @@ class _FanoutCombinePerKey(CombinePerKey):
                 | 'Spread' >> ParDo(_Spread(self.fanout))
                 | 'Parts' >> CombinePerKey(_PartFn(self.fn))
                 | 'Unspread' >> Map(_unspread)
-                | 'Whole' >> CombinePerKey(_WholeFn(self.fn)))
+                | 'Whole' >> (_CombineWithDefault if self.default else CombinePerKey)(_WholeFn(self.fn)))
         made.pipeline.set_type(made, typehints.KV[key, typehints.combined_type(self.fn, value)])
         assert isinstance(made, PCollection)
         return made
@@ -216,7 +217,7 @@ class CombineGlobally(_Combining):
     def _combined(self, source: PCollection[Any], default: bool) -> PCollection[Any]:
         per_key: PTransform = CombinePerKey(self.fn, *self.args, **self.kwargs)
         if self._fanout:
-            per_key = CombinePerKey(self.fn).with_hot_key_fanout(self._fanout)
+            per_key = _FanoutCombinePerKey(CombinePerKey(self.fn), self._fanout, default)
         elif default:
             per_key = _CombineWithDefault(self.fn)
         result = typehints.combined_type(self.fn, source.element_type)
@@ -225,7 +226,7 @@ class CombineGlobally(_Combining):
                 | 'Combine' >> per_key
                 | 'Result' >> Map(Known('value')).with_output_types(result))
         assert isinstance(made, PCollection)
-        return _with_default(made, self) if default and self._fanout else made
+        return made
 
 
 class _CombineWithDefault(CombinePerKey):

@@ -13,6 +13,7 @@ from bourne.sdk.graph import nodes
 from bourne.sdk.graph.nodes import MAIN
 from bourne.sdk.model.portable import portable
 from bourne.sdk.model.source import BoundedReader, Source
+from bourne.sdk.model.timestamp import MIN_TIMESTAMP
 from bourne.sdk.model.window import TimestampedValue
 from bourne.sdk.pcollection import PCollection
 from bourne.sdk.ptransform import PTransform
@@ -73,13 +74,9 @@ class Create(PTransform):
         """The elements, those with a time taken apart."""
         if not any(type(value) is TimestampedValue for value in self.values):
             return CreateSource(self.values)
-        timed = [value if type(value) is TimestampedValue else None for value in self.values]
-        if any(item is None for item in timed):
-            odd = next(value for value in self.values if type(value) is not TimestampedValue)
-            raise TransformError(f'{self.full_label()}: either all elements are TimestampedValue or none; '
-                                 f'got {odd!r} among others that are')
-        items = [item for item in timed if item is not None]
-        return CreateSource(tuple(item.value for item in items), tuple(item.micros for item in items))
+        timed = [value if type(value) is TimestampedValue else TimestampedValue(value, MIN_TIMESTAMP)
+                 for value in self.values]
+        return CreateSource(tuple(item.value for item in timed), tuple(item.micros for item in timed))
 
     def expand(self, pbegin: Any) -> PCollection[Any]:
         source = self.source()

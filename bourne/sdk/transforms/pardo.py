@@ -19,6 +19,9 @@ from bourne.sdk.pcollection import DoOutputsTuple, PCollection
 from bourne.sdk.ptransform import PTransform, label_from_callable, one_input
 from bourne.sdk.transforms.sideinput import AsSideInput
 
+#: The flags of functions defined with ``async def``: of coroutines and of asynchronous generators.
+_ASYNC = 0x80 | 0x200
+
 
 class ParDo(PTransform):
     """Calls a ``DoFn`` for every element.
@@ -55,6 +58,9 @@ class ParDo(PTransform):
             raise TransformError(f'{name} takes a DoFn instance, got the class {fn.__name__}: write {fn.__name__}()')
         if isinstance(fn, DoFn) and self.style != 'dofn':
             raise TransformError(f'{name} takes a function, got the DoFn {fn!r}; use ParDo')
+        if getattr(getattr(fn, '__code__', None), 'co_flags', 0) & _ASYNC:
+            raise TransformError(f'{name} takes a function, got the coroutine function {fn!r}, whose results would be '
+                                 f'coroutines that nobody awaits; call asyncio.run in an ordinary function')
         if not callable(fn) and not isinstance(fn, DoFn):
             raise TransformError(f'{name} takes a function{" or DoFn" * (self.style == "dofn")}, got {fn!r}')
 
