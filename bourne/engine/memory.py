@@ -6,6 +6,7 @@ import math
 import os
 import sys
 from contextlib import suppress
+from functools import cache
 from typing import Any
 
 from bourne.engine.bundle import Bundle
@@ -61,6 +62,7 @@ def _spread(parts: Any, count: int, budget: int) -> float:
     return sum(_deep(part, budget // len(first)) for part in first) / len(first) * count
 
 
+@cache
 def default_budget() -> int:
     """The budget of a run that is given none, in bytes: a share of the machine's memory."""
     if not hasattr(os, 'sysconf'):  # Windows does not say in the standard library
@@ -71,6 +73,6 @@ def default_budget() -> int:
 def _container_limit() -> float:
     """What a container may take, by its control group (version 2, then 1); infinity outside of one."""
     for path in ('/sys/fs/cgroup/memory.max', '/sys/fs/cgroup/memory/memory.limit_in_bytes'):
-        with suppress(OSError, ValueError), open(path, encoding='ascii') as file:
+        with suppress(OSError, ValueError), open(path, encoding='utf-8') as file:
             return int(file.read())
     return math.inf

@@ -8,7 +8,6 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any, ClassVar
-from unittest import SkipTest
 
 import attrs
 
@@ -91,6 +90,8 @@ class TestPipeline(Pipeline):
                  timeout: float | None = None) -> None:
         flags = _flags(argv)
         if is_integration_test and options is None and not flags:
+            from unittest import SkipTest  # here, since it takes longer to import than most pipelines to run
+
             raise SkipTest(f'an integration test needs options: {_OPTIONS_FLAG} or the environment variable '
                            f'{ENVIRONMENT}')
         self.is_integration_test = is_integration_test
