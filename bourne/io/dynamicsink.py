@@ -194,8 +194,8 @@ class DynamicFileSink(Sink[Addressed]):
             for file in map(Prepared._make, token):
                 groups.setdefault((file.destination, file.window), []).append(file)
         named = [pair for files in groups.values() for pair in self._named(files)]
-        moves = [Move(Staged(*file.staged), join(text_of(self.path), result.file_name)) for file, result in named]
         self._check_names([result.file_name for _, result in named])
+        moves = [Move(Staged(*file.staged), join(text_of(self.path), result.file_name)) for file, result in named]
         publish(self.directory(run), moves, ())
         return [result for _, result in named]
 
@@ -209,6 +209,12 @@ class DynamicFileSink(Sink[Addressed]):
 
     @staticmethod
     def _check_names(names: list[str]) -> None:
+        # Names are made of destinations, and these of data: they must not lead anywhere else.
+        astray = next((name for name in names if name.startswith(('/', '\\')) or '://' in name
+                       or '..' in name.replace('\\', '/').split('/')), None)
+        if astray is not None:
+            raise SinkError(f'file_naming gave the name {astray!r}, which leads out of the directory written to; '
+                            f'names are relative to it and have no ".."')
         double = next((name for name in names if names.count(name) > 1), None) if len(set(names)) < len(names) else None
         if double is not None:
             raise SinkError(

@@ -32,6 +32,7 @@ from bourne.io.textio import WriteToText
 from bourne.sdk.graph import codec
 from bourne.sdk.model.window import FixedWindows, GlobalWindow, IntervalWindow, TimestampedValue
 from bourne.sdk.pipeline import Pipeline
+from bourne.sdk.testing import TestPipeline
 from bourne.sdk.transforms.create import Create
 from bourne.sdk.transforms.pardo import Map
 from bourne.sdk.transforms.window import WindowInto
@@ -287,3 +288,16 @@ class TestDynamicSink:
             with pytest.raises(SinkError, match="for the destination 'a': No space left on device"):
                 prepare(broken, [[Addressed('a', GlobalWindow(), ['x'], alone)]])
         assert contents(tmp_path) == {}
+
+
+@pytest.mark.parametrize('destination', ['../victim', '/victim', 'a/../../victim'])
+def test_a_destination_cannot_lead_out_of_the_directory(tmp_path: Path, destination: str) -> None:
+    victim = tmp_path / 'victim-00000-of-00001.txt'
+    victim.write_text('mine')
+    p = TestPipeline()
+    p | Create([destination]) | fileio.WriteToFiles(
+        str(tmp_path / 'out'), destination=lambda x: x, file_naming=fileio.destination_prefix_naming('.txt'))
+    with pytest.raises(SinkError, match=r'leads out of the directory written to'):
+        p.run()
+    assert victim.read_text() == 'mine'
+    assert [path for path in tmp_path.rglob('*') if path.is_file()] == [victim]
