@@ -207,6 +207,10 @@ SIMPLE: dict[str, Any] = {
     'hot combine': lambda n: CombinePerKey(Extremes()).with_hot_key_fanout(1 + n),
     'combine globally': lambda n: Map(number_of) | CombineGlobally(COMBINERS[n % 5]).without_defaults() | Map(to_pair),
 }
+KINDS = (*SIMPLE, 'create', 'window', 'flatten', 'flatten', 'join', 'side input', 'split')
+#: What becomes one generated loop as long as nothing is grouped, where what is kept for the loop could be mixed up.
+IN_A_LOOP = ('add', 'filter', 'repeat', 'generate', 'sometimes retime', 'split', 'flatten', 'flatten',
+             'combine globally', 'combine globally', 'combine')
 SIDE_VIEWS = ('list', 'dict', 'multimap', 'singleton')
 
 
@@ -223,12 +227,16 @@ class _Size:
 
 
 @st.composite
-def programs(draw: DrawFn, max_steps: int = 10) -> tuple[Step, ...]:
-    """Programs of a few steps; step number n makes collection number n."""
+def programs(draw: DrawFn, max_steps: int = 10, kinds: tuple[str, ...] = KINDS) -> tuple[Step, ...]:
+    """Programs of a few steps; step number n makes collection number n.
+
+    Each is made of a few kinds of steps only, so that these meet often: Groce et al., "Swarm Testing" (ISSTA 2012).
+    """
     steps = [Step('create', (), tuple(draw(_pairs())))]
     sizes = [_size(steps[0], [])]
-    for _ in range(draw(st.integers(1, max_steps))):
-        step = draw(_step(len(steps)))
+    chosen = draw(st.lists(st.sampled_from(kinds), min_size=2, max_size=5))
+    for _ in range(draw(st.integers(2, max_steps))):
+        step = draw(_step(draw(st.sampled_from(chosen)), len(steps)))
         if _size(step, sizes).elements > MANY:
             step = Step('add', step.inputs[:1], 1)
         steps.append(step)
@@ -262,10 +270,9 @@ def _pairs() -> SearchStrategy[list[tuple[Pair, Timestamp]]]:
 
 
 @st.composite
-def _step(draw: DrawFn, made: int) -> Step:
+def _step(draw: DrawFn, kind: str, made: int) -> Step:
     # Mostly the latest collection, so that chains grow; sometimes an older one, so that graphs branch.
     collection = st.one_of(st.just(made - 1), st.integers(0, made - 1))
-    kind = draw(st.sampled_from([*SIMPLE, 'create', 'window', 'window', 'flatten', 'join', 'side input', 'split']))
     match kind:
         case 'create':
             return Step(kind, (), tuple(draw(_pairs())))
@@ -273,7 +280,9 @@ def _step(draw: DrawFn, made: int) -> Step:
             combiner = draw(st.sampled_from([None, *TimestampCombiner.ALL]))
             return Step(kind, (draw(collection),), (draw(strategies.windowfns()), combiner))
         case 'flatten':
-            return Step(kind, tuple(draw(st.lists(collection, min_size=1, max_size=3))))
+            latest, other = made - 1, draw(collection)
+            shapes = [(latest, latest), (latest, other), (other, latest, other), (other,)]
+            return Step(kind, draw(st.sampled_from(shapes)))
         case 'join':
             return Step(kind, (draw(collection), draw(collection)))
         case 'side input':

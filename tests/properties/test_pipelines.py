@@ -5,16 +5,19 @@ from __future__ import annotations
 from itertools import combinations
 
 import attrs
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from bourne.engine.plan.compile import OPTIONAL
 from bourne.sdk.graph.graph import Graph
+from bourne.sdk.graph.isolate import isolate
 from bourne.sdk.graph.nodes import Flatten
+from bourne.sdk.model.window import SlidingWindows
+from bourne.sdk.options import PipelineOptions
 from bourne.sdk.pipeline import Pipeline
 from tests.properties.collecting import collect, contents
-from tests.properties.pipelines import Step, build, programs
-from tests.reference import ReferenceRunner
+from tests.properties.pipelines import IN_A_LOOP, Step, build, programs
+from tests.reference import ReferenceRunner, evaluate
 from tests.runners import EngineRunner
 
 _BY_NAME = sorted(OPTIONAL, key=lambda one: one.__name__)
@@ -33,6 +36,19 @@ def test_every_way_to_run_a_pipeline_gives_what_the_reference_gives(program: tup
                                                                     runner: EngineRunner) -> None:
     pipeline = Pipeline()
     names = collect(build(pipeline, program))
+    graph = pipeline.to_graph()
+    expected = contents(ReferenceRunner(), graph, names)
+    for one in (EngineRunner(), runner):
+        assert contents(one, graph, names) == expected, one
+
+
+@settings(max_examples=2 * settings().max_examples)
+@given(programs(max_steps=6, kinds=IN_A_LOOP), runners())
+def test_every_way_to_run_one_loop_gives_what_the_reference_gives(program: tuple[Step, ...],
+                                                                  runner: EngineRunner) -> None:
+    """Only what is made last is looked at, so that nothing stands between the operators."""
+    pipeline = Pipeline()
+    names = collect(build(pipeline, program)[-2:])
     graph = pipeline.to_graph()
     expected = contents(ReferenceRunner(), graph, names)
     for one in (EngineRunner(), runner):
@@ -67,3 +83,24 @@ def test_graphs_go_to_json_and_back(program: tuple[Step, ...]) -> None:
 def _without_payloads(graph: Graph) -> Graph:
     payload = Flatten()
     return attrs.evolve(graph, transforms=tuple(attrs.evolve(one, payload=payload) for one in graph.transforms))
+
+
+@given(programs(), runners())
+def test_every_transform_counts_its_outputs(program: tuple[Step, ...], runner: EngineRunner) -> None:
+    """An element in several windows counts once or as often: none is here. Neither are hot keys, spread at random."""
+    assume(not any(_slides(step) or step.kind == 'hot combine' for step in program))
+    pipeline = Pipeline()
+    collect(build(pipeline, program))
+    graph = pipeline.to_graph()
+    expected = evaluate(isolate(graph))
+    metrics = runner.run(graph, PipelineOptions([])).metrics()
+    for transform in graph.transforms:
+        if isinstance(transform.payload, Flatten):  # not there when the plan runs
+            continue
+        found = {tag or '': count for tag, count in metrics.elements(transform.label).items()}
+        for tag, name in transform.outputs.items():
+            assert found.get(tag, 0) == len(expected[name]), (transform.label, tag, found)
+
+
+def _slides(step: Step) -> bool:
+    return step.kind == 'window' and isinstance(step.argument[0], SlidingWindows)

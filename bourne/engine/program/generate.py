@@ -103,6 +103,7 @@ class Generator:
         self.columns: dict[Port, Row] = {}
         self._next = 0
         self._chained = 0
+        self._lost = 0
 
     def loop(self, collection: str) -> Loop:
         """The loop over a bundle of ``collection``."""
@@ -117,6 +118,8 @@ class Generator:
             header = self._header()
             for line in header[:-1]:
                 whole.add(line)
+            if self._lost:
+                whole.add(f'lost = [0] * {self._lost}')
             whole.extend(self.before)
             if self.body.lines:  # a count of everything is known without a look at the elements
                 whole.add(header[-1])
@@ -344,9 +347,11 @@ class Generator:
         if lists:
             with self.body.block(f'if type({results}) is list:'):
                 self.body.add(f'{count} += len({results})')
+            others = self.new('counted')
+            self.before.add(f'{others} = Counted()')
             with self.body.block('else:'):
-                self.body.add(f'{results} = counted{number}({results})', origin)
-            self.after.add(f'{count} += counted{number}.take()')
+                self.body.add(f'{results} = {others}({results})', origin)
+            self.after.add(f'{count} += {others}.count')
         else:
             with self.body.block(f'if type({results}) not in PLAIN_ITERABLES:'):
                 self.body.add(f'{results} = iterable{number}({results})', origin)
@@ -383,13 +388,17 @@ class Generator:
             if not counter:
                 counter = self.new('n')
                 self.before.add(f'{counter} = 0')
-        stray = f'stray({number}, {name}, {row.time}, {row.window}, {row.pane})'
+        rows, lost = counter, ''
+        if not counter:
+            # Counted here alone: the operator may stand in the loop several times, and strays of it may be waiting.
+            rows, lost = f'{count} - lost[{self._lost}]', f', lost, {self._lost}'
+            self._lost += 1
+        stray = f'stray({number}, {name}, {row.time}, {row.window}, {row.pane}{lost})'
         with self.body.block(f'{keyword} type({name}) is {kind} or type({name}) not in SPECIAL or {stray}:', origin):
             if payload.check_output is not None:
                 self.body.add(f'check_out{number}({name})', origin)
             if counter:
                 self.body.add(f'{counter} += 1')
-            rows = counter or f'{count} - len(strays[{number}])'
             if main is None:
                 self._count_unread(number, rows)
             self.produce(main, out._replace(rows=rows))
@@ -485,7 +494,7 @@ class Generator:
             with self.after.block(f'if {row.rows}:'):
                 self.after.add(f'{table}[None] = {table}.get(None, 0) + {row.rows}')
             return
-        self.before.add(f'{total} = {table}.get(None, 0)')
+        self.before.add(f'{total} = 0')
         self.body.add(f'{total} = {total} + {value}{comment(op.label)}', Origin(number, row.text))
         with self.after.block(f'if {row.rows}:'):
-            self.after.add(f'{table}[None] = {total}')
+            self.after.add(f'{table}[None] = {table}.get(None, 0) + {total}')

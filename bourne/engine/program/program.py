@@ -327,7 +327,7 @@ class Program:
 
     def _bind(self) -> dict[str, Any]:
         names: dict[str, Any] = {**runtime.NAMES, 'counts': self._counts, 'kinds': [None] * len(self.stage.ops),
-                                 'strays': self._strays, 'stray': self._stray, 'contexts': {},
+                                 'stray': self._stray, 'contexts': {},
                                  'finalizer': self.finalizer}
         for name in self.layout.collections:
             names[f'as_window{self.layout.number(name)}'] = raw_windows(self._windowings[name].windowfn).decode
@@ -352,14 +352,17 @@ class Program:
                 return {f'tables{number}': tables, f'fold{number}': fold.fold, f'add{number}': fold.add}
         return {}
 
-    def _stray(self, number: int, output: Any, time: int, window: Any, pane: Any) -> None:
+    def _stray(self, number: int, output: Any, time: int, window: Any, pane: Any,
+               lost: list[int] | None = None, place: int = 0) -> None:
         self._strays[number].append((output, time, window, pane))
+        if lost is not None:
+            lost[place] += 1
 
 
 def _bind_pardo(number: int, payload: ParDo) -> dict[str, Any]:
     names: dict[str, Any] = {
         f'f{number}': payload.fn.process if isinstance(payload.fn, DoFn) else payload.fn,
-        f'counted{number}': runtime.Counted(), f'iterable{number}': runtime.check_iterable,
+        f'iterable{number}': runtime.check_iterable,
         f'check_in{number}': payload.check_input, f'check_out{number}': payload.check_output}
     if payload.guard is not None:
         failed = runtime.failure(payload.guard)

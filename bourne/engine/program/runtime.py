@@ -75,11 +75,6 @@ class Counted:
             self.count += 1
             yield one
 
-    def take(self) -> int:
-        """The count so far, which starts again from 0."""
-        count, self.count = self.count, 0
-        return count
-
 
 def guard(style: str, partial: bool, caught: Any, failed: Callable[[BaseException, Any], list[Any]]) -> Any:
     """A function from what a guarded function returned, and the element, to a list of outputs."""
@@ -158,7 +153,8 @@ def undress(row: OutputRow, raw: RawWindows, assign: Assign | None) -> tuple[str
 
 #: The names that every generated function can use.
 NAMES: dict[str, Any] = {
-    'Bundle': Bundle, 'GLOBAL_WINDOW': GLOBAL_WINDOW, 'MISSING': MISSING, 'PLAIN_ITERABLES': PLAIN_ITERABLES,
-    'SPECIAL': DRESSED, 'TaggedOutput': TaggedOutput, 'TimestampedValue': TimestampedValue,
-    'WindowedValue': WindowedValue, 'as_timestamp': as_timestamp, 'micros': to_micros,
+    'Bundle': Bundle, 'Counted': Counted, 'GLOBAL_WINDOW': GLOBAL_WINDOW, 'MISSING': MISSING,
+    'PLAIN_ITERABLES': PLAIN_ITERABLES, 'SPECIAL': DRESSED, 'TaggedOutput': TaggedOutput,
+    'TimestampedValue': TimestampedValue, 'WindowedValue': WindowedValue, 'as_timestamp': as_timestamp,
+    'micros': to_micros,
 }

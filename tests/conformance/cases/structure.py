@@ -5,6 +5,8 @@ from __future__ import annotations
 import functools
 from typing import Any
 
+from bourne.sdk.model.combinefn import CountCombineFn
+from bourne.sdk.model.window import TimestampedValue
 from bourne.sdk.pcollection import PCollection
 from bourne.sdk.ptransform import PTransform, ptransform_fn
 from bourne.sdk.testing.pipeline import TestPipeline
@@ -37,6 +39,27 @@ def a_flatten_of_the_same_collection_twice(p: TestPipeline) -> None:
     check((a, a) | 'read' >> Flatten() | Map(lambda x: x * 10), [10, 20, 10, 20])
     mapped = a | 'map' >> Map(lambda x: x + 1)
     check((mapped, mapped, a) | 'mapped' >> Flatten() | 'after' >> Map(str), ['2', '3', '2', '3', '1', '2'])
+
+
+@case
+def sums_of_a_collection_that_is_read_twice(p: TestPipeline) -> None:
+    a = p | Create([1, 2])
+    twice = (a, a) | Flatten()
+    check(twice | 'plain' >> CombineGlobally(sum), [6])
+    check(twice | 'tuples' >> FlatMap(lambda x: (x, x)) | 'sum of tuples' >> CombineGlobally(sum), [12])
+    check(twice | 'iterators' >> FlatMap(lambda x: iter([x])) | 'sum of iterators' >> CombineGlobally(sum), [6])
+    check(twice | 'times' >> Map(lambda x: x if x == 1 else TimestampedValue(x, 5))
+          | 'sum of times' >> CombineGlobally(sum), [6])
+    check(twice | 'filter' >> Filter(lambda x: x > 1) | 'count' >> CombineGlobally(CountCombineFn()), [2])
+
+
+@case
+def sums_of_a_union_of_what_is_made_in_one_loop(p: TestPipeline) -> None:
+    a = p | Create([1, 2])
+    b = a | 'one' >> Filter(lambda x: x == 1) | 'ten' >> Map(lambda x: int(x) * 10)
+    both = (a, b, a) | Flatten() | 'times' >> Map(lambda x: x if x != 2 else TimestampedValue(x, 5))
+    check(both | CombineGlobally(sum), [16])
+    check(both | 'count' >> CombineGlobally(CountCombineFn()), [5])
 
 
 @case
