@@ -29,21 +29,24 @@ class EngineRunner(PipelineRunner):
       skip: optional passes that are left out of the plan.
       slots: into how many tasks each stage is cut.
       bundle_size: the most elements of a bundle; by default what the options say.
+      memory: bytes that blocks may take before they go to disk, and that a task's groups may take.
     """
 
     skip: frozenset[Pass] = frozenset()
     slots: int = 1
     bundle_size: int | None = None
+    memory: int = 1 << 30
 
     def run(self, graph: Graph, options: PipelineOptions) -> LocalResult:
         graph = isolate(graph)
         check_supported(graph)
-        executor = InlineExecutor(SpillStore(1 << 30))
+        executor = InlineExecutor(SpillStore(self.memory))
         executor.slots = self.slots  # type: ignore[misc]
         metrics = MetricsContainer()
         progress = Progress()
         result = LocalResult(metrics, progress)
-        run = Run(uuid.uuid4().hex, self.bundle_size or options.view_as(LocalOptions).bundle_size)
+        size = self.bundle_size or options.view_as(LocalOptions).bundle_size
+        run = Run(uuid.uuid4().hex, size, self.memory)
         with progress:
             Driver(compile_plan(graph, self.skip), executor, run, progress, metrics).run()
         result.finished(PipelineState.DONE)

@@ -17,7 +17,10 @@ from bourne.sdk.model.combinefn import CombineFn, CountCombineFn, MeanCombineFn
 from bourne.sdk.model.dofn import DoFn, TaggedOutput
 from bourne.sdk.model.timestamp import Timestamp
 from bourne.sdk.model.window import (
+    BoundedWindow,
     GlobalWindows,
+    IntervalWindow,
+    NonMergingWindowFn,
     SlidingWindows,
     TimestampCombiner,
     TimestampedValue,
@@ -27,11 +30,12 @@ from bourne.sdk.model.window import (
 from bourne.sdk.pcollection import PCollection
 from bourne.sdk.pipeline import Pipeline
 from bourne.sdk.testing import strategies
+from bourne.sdk.transforms import deadletter  # noqa: F401 - loads with_exception_handling
 from bourne.sdk.transforms.combine import CombineGlobally, CombinePerKey
 from bourne.sdk.transforms.create import Create
 from bourne.sdk.transforms.flatten import Flatten
 from bourne.sdk.transforms.group import CoGroupByKey, GroupByKey, Reshuffle
-from bourne.sdk.transforms.pardo import Filter, FlatMap, Map, ParDo
+from bourne.sdk.transforms.pardo import Filter, FlatMap, Map, MapTuple, ParDo
 from bourne.sdk.transforms.sideinput import AsDict, AsList, AsMultiMap, AsSingleton
 from bourne.sdk.transforms.window import WindowInto, WithTimestamps
 
@@ -60,6 +64,28 @@ def generate(pair: Pair, n: int) -> Iterator[Pair]:
     yield pair
     if pair[1] % 2:
         yield pair[0], pair[1] + n
+
+
+def as_tuple(pair: Pair, n: int) -> tuple[Pair, ...]:
+    return (pair,) * (n % 3)
+
+
+def as_iterator(pair: Pair, n: int) -> Iterator[Pair]:
+    return iter([pair, (pair[0], n)])
+
+
+def only_small(pair: Pair, n: int) -> Pair:
+    if pair[1] % 4 == n % 4:
+        raise ValueError(f'{pair} is not small')
+    return pair
+
+
+def swap_parts(key: Any, value: int) -> Pair:
+    return value, key if isinstance(key, int) else 3
+
+
+def reported(bad: Any) -> Pair:
+    return bad[0][0], -len(bad[1][0].__name__)
 
 
 def retime(pair: Pair, n: int) -> Any:
@@ -123,6 +149,27 @@ def split(pair: Pair, n: int) -> Iterator[Any]:
     yield TaggedOutput('odd', pair) if pair[1] % 2 else pair
     if pair[1] % 5 == 0:
         yield TaggedOutput('timed', TimestampedValue((pair[0], n), n))
+
+
+@attrs.frozen
+class ByLength(NonMergingWindowFn):
+    """Windows that the engine does not know, by the element: one, two or none."""
+
+    def assign(self, assign_context: WindowFn.AssignContext) -> list[BoundedWindow]:
+        start = assign_context.timestamp.micros // 1_000_000
+        return [IntervalWindow(start - number, start + 5) for number in range(assign_context.element[1] % 3)]
+
+
+class Placed(DoFn):
+    """Puts elements where its collection has no windows of its own."""
+
+    def start_bundle(self) -> None:
+        self.count = 0
+
+    def process(self, element: Pair, n: int, timestamp: Any = DoFn.TimestampParam,
+                window: Any = DoFn.WindowParam) -> Iterator[Any]:
+        self.count += 1
+        yield element if element[1] % 2 else WindowedValue(element, timestamp, [window])
 
 
 class Buffer(DoFn):
@@ -195,6 +242,10 @@ SIMPLE: dict[str, Any] = {
     'filter': lambda n: Filter(is_not, n),
     'repeat': lambda n: FlatMap(repeat, n),
     'generate': lambda n: FlatMap(generate, n),
+    'tuples': lambda n: FlatMap(as_tuple, n),
+    'iterators': lambda n: FlatMap(as_iterator, n),
+    'swap': lambda n: MapTuple(swap_parts),
+    'placed': lambda n: ParDo(Placed(), n),
     'retime': lambda n: Map(retime, n),
     'sometimes retime': lambda n: Map(sometimes_retime, n),
     'with timestamps': lambda n: WithTimestamps(time_of),
@@ -207,9 +258,10 @@ SIMPLE: dict[str, Any] = {
     'hot combine': lambda n: CombinePerKey(Extremes()).with_hot_key_fanout(1 + n),
     'combine globally': lambda n: Map(number_of) | CombineGlobally(COMBINERS[n % 5]).without_defaults() | Map(to_pair),
 }
-KINDS = (*SIMPLE, 'create', 'window', 'flatten', 'flatten', 'join', 'side input', 'split')
+KINDS = (*SIMPLE, 'create', 'window', 'flatten', 'flatten', 'join', 'side input', 'split', 'guard')
 #: What becomes one generated loop as long as nothing is grouped, where what is kept for the loop could be mixed up.
-IN_A_LOOP = ('add', 'filter', 'repeat', 'generate', 'sometimes retime', 'split', 'flatten', 'flatten',
+IN_A_LOOP = ('add', 'filter', 'repeat', 'generate', 'tuples', 'iterators', 'sometimes retime', 'split', 'guard',
+             'placed', 'flatten', 'flatten',
              'combine globally', 'combine globally', 'combine')
 SIDE_VIEWS = ('list', 'dict', 'multimap', 'singleton')
 
@@ -255,12 +307,14 @@ def _size(step: Step, sizes: list[_Size]) -> _Size:
             return _Size(inputs[0].elements * spread, spread)
         case 'flatten' | 'join':
             return _Size(sum(one.elements * (1 if one == inputs[0] else spread) for one in inputs), spread)
-    factor = {'repeat': 3, 'generate': 2, 'retime': spread, 'sometimes retime': spread, 'with timestamps': spread,
-              'split': 1 + spread}.get(step.kind, 1)
+    factor = {'repeat': 3, 'generate': 2, 'tuples': 2, 'iterators': 2, 'retime': spread, 'sometimes retime': spread,
+              'with timestamps': spread, 'split': 1 + spread}.get(step.kind, 1)
     return _Size(inputs[0].elements * factor, spread)
 
 
 def _spread(windowfn: WindowFn) -> int:
+    if isinstance(windowfn, ByLength):
+        return 2
     return -(-windowfn.size.micros // windowfn.period.micros) if isinstance(windowfn, SlidingWindows) else 1
 
 
@@ -278,7 +332,8 @@ def _step(draw: DrawFn, kind: str, made: int) -> Step:
             return Step(kind, (), tuple(draw(_pairs())))
         case 'window':
             combiner = draw(st.sampled_from([None, *TimestampCombiner.ALL]))
-            return Step(kind, (draw(collection),), (draw(strategies.windowfns()), combiner))
+            windowfn = draw(st.one_of(strategies.windowfns(), st.just(ByLength())))
+            return Step(kind, (draw(collection),), (windowfn, combiner))
         case 'flatten':
             latest, other = made - 1, draw(collection)
             shapes = [(latest, latest), (latest, other), (other, latest, other), (other,)]
@@ -315,6 +370,9 @@ def _apply(pipeline: Pipeline, label: str, step: Step, inputs: list[PCollection[
         case 'split':
             out = inputs[0] | label >> FlatMap(split, step.argument).with_outputs('odd', 'timed')
             return (out[None], out.odd, out.timed) | f'{label} together' >> Flatten()
+        case 'guard':
+            good, bad = inputs[0] | label >> Map(only_small, step.argument).with_exception_handling()
+            return (good, bad | f'{label} reports' >> Map(reported)) | f'{label} both' >> Flatten()
     assert step.kind == 'side input', step.kind
     return inputs[0] | label >> _with_side_input(label, inputs[1], step.argument)
 

@@ -16,7 +16,7 @@ from bourne.sdk.model.window import SlidingWindows
 from bourne.sdk.options import PipelineOptions
 from bourne.sdk.pipeline import Pipeline
 from tests.properties.collecting import collect, contents
-from tests.properties.pipelines import IN_A_LOOP, Step, build, programs
+from tests.properties.pipelines import IN_A_LOOP, ByLength, Step, build, programs
 from tests.reference import ReferenceRunner, evaluate
 from tests.runners import EngineRunner
 
@@ -25,9 +25,9 @@ SUBSETS = [frozenset(chosen) for size in range(len(_BY_NAME) + 1) for chosen in 
 
 
 def runners() -> st.SearchStrategy[EngineRunner]:
-    """The engine with any passes left out, any small bundles and a few partitions."""
+    """The engine with any passes left out, any small bundles, a few partitions and perhaps little memory."""
     return st.builds(EngineRunner, st.sampled_from(SUBSETS), st.sampled_from([1, 1, 2, 3]),
-                     st.sampled_from([None, 1, 2, 3, 7]))
+                     st.sampled_from([None, 1, 2, 3, 7]), st.sampled_from([1 << 30, 1 << 30, 2000, 200]))
 
 
 @settings(max_examples=2 * settings().max_examples)
@@ -103,4 +103,4 @@ def test_every_transform_counts_its_outputs(program: tuple[Step, ...], runner: E
 
 
 def _slides(step: Step) -> bool:
-    return step.kind == 'window' and isinstance(step.argument[0], SlidingWindows)
+    return step.kind == 'window' and isinstance(step.argument[0], (SlidingWindows, ByLength))
