@@ -14,6 +14,7 @@ from typing import Any, Generic, TypeVar
 
 import attrs
 
+from bourne.sdk.model.clock import Clock
 from bourne.sdk.model.timestamp import MAX_MICROS, MIN_MICROS
 
 T = TypeVar('T')
@@ -21,6 +22,8 @@ T = TypeVar('T')
 #: The most that one poll returns unless the caller says otherwise: elements, and about as many bytes.
 DEFAULT_RECORDS = 16_384
 DEFAULT_BYTES = 4 << 20
+#: How soon a reader that has nothing is polled again if it does not say when.
+POLL_MICROS = 10_000
 
 
 @attrs.define(slots=True)
@@ -50,8 +53,28 @@ class Backlog:
     size: int | None = None
 
 
+@attrs.frozen(slots=True)
+class Idle:
+    """When a reader that has nothing now may have something again: whichever comes first.
+
+    Attributes:
+      until: an instant of processing time, in microseconds; ``None`` to poll again in ``POLL_MICROS``.
+      fileno: a descriptor that becomes readable, or ``None``. With a descriptor and no ``until``, only it is waited for.
+    """
+
+    until: int | None = None
+    fileno: int | None = None
+
+
 class Reader(ABC, Generic[T]):
-    """Reads one split, in bounded polls. Used by one thread; never pickled."""
+    """Reads one split, in bounded polls. Used by one thread; never pickled.
+
+    Attributes:
+      now: processing time, in microseconds; set by the engine before each poll. Readers whose elements depend on
+        time go by it and not by a clock of their own, so that tests own their time.
+    """
+
+    now: int = 0
 
     @abstractmethod
     def poll(self, max_records: int = DEFAULT_RECORDS, max_bytes: int = DEFAULT_BYTES) -> Records[T] | None:
@@ -88,12 +111,12 @@ class Reader(ABC, Generic[T]):
         """What is left in this split."""
         return Backlog()
 
-    def wait(self, seconds: float) -> bool:
-        """Blocks until a poll may return something, at most so many seconds; True if it may.
+    def idle(self) -> Idle:
+        """How to learn when there is more. Asked only after a poll that returned no elements.
 
-        The engine calls it only when every source is empty. The default cannot wait and answers at once.
+        The default is a look every ten milliseconds.
         """
-        return True
+        return Idle()
 
     def close(self) -> None:
         """Frees files and connections. May be called twice."""
@@ -106,6 +129,11 @@ class Source(ABC, Generic[T]):
     def bounded(self) -> bool:
         """False if the data has no end."""
         return True
+
+    @property
+    def clock(self) -> Clock | None:
+        """For scripts of tests: the clock that the whole run goes by."""
+        return None
 
     @abstractmethod
     def splits(self, desired: int = 1) -> Sequence[Any]:
