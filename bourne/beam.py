@@ -96,6 +96,7 @@ HOMES = {
         'get_signature get_type_hints getcallargs_forhints is_consistent_with key_value_types normalize '
         'with_input_types with_output_types',
     'bourne.sdk.testing.pipeline': 'TestPipeline',
+    'bourne.sdk.testing.test_stream': 'ElementEvent Event ProcessingTimeEvent TestStream WatermarkEvent',
     'bourne.sdk.testing.util':
         'AssertThat BeamAssertException SortLists TestWindowedValue assert_that contains_in_any_order '
         'equal_to equal_to_approx equal_to_per_window has_at_least_one is_empty is_not_empty matches_all '
@@ -161,6 +162,7 @@ MODULES = {
     'runners.runner': 'PipelineResult PipelineRunner PipelineState create_runner',
     'testing': '',
     'testing.test_pipeline': 'TestPipeline',
+    'testing.test_stream': 'ElementEvent Event ProcessingTimeEvent TestStream WatermarkEvent',
     'testing.util':
         'AssertThat BeamAssertException SortLists TestWindowedValue assert_that contains_in_any_order '
         'equal_to equal_to_approx equal_to_per_window has_at_least_one is_empty is_not_empty matches_all '
@@ -249,9 +251,7 @@ NOT_YET = {
     'metrics.metricbase': 'Histogram',
     'options.pipeline_options': 'AzureOptions HadoopFileSystemOptions S3Options TestOptions',
     'pipeline': 'AppliedPTransform PTransformOverride PipelineVisitor transform_annotations',
-    'testing.test_stream':
-        'ElementEvent Event ProcessingTimeEvent ReverseTestStream TestStream WatermarkEvent '
-        'WindowedValueHolder',
+    'testing.test_stream': 'ReverseTestStream WindowedValueHolder',
     'transforms': '@transforms.core @transforms.ptransform @transforms.timeutil @transforms.util',
     'transforms.core': 'CallableWrapperDoFn RestrictionProvider WatermarkEstimatorProvider',
     'transforms.deduplicate': 'Deduplicate DeduplicatePerKey',

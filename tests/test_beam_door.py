@@ -28,7 +28,6 @@ MEMBERS_NOT_YET = {('utils.timestamp', 'Timestamp.MICROS_PRECISION')}
 
 #: What bourne has under a name of ``beam.NOT_YET``, although it is not what Beam has there.
 OTHER_THINGS = {
-    'Event': 'what happens to an epoch, in engine/epoch.py',
     'N': 'a type variable in sdk/transforms/top.py',
     'Sink': "bourne's own contract, in which writers prepare and one place commits",
     'Writer': 'likewise',
