@@ -73,3 +73,11 @@ def contents(runner: PipelineRunner, graph: Graph, names: Sequence[str]) -> list
     """What each collection holds, how often, when a runner runs the graph."""
     runner.run(graph, PipelineOptions([])).wait_until_finish()
     return [Counter(_found.pop(name)) for name in names]
+
+
+def values_of(runner: PipelineRunner, collection: PCollection[Any]) -> list[Any]:
+    """What a collection holds when a runner runs its pipeline."""
+    name = f'{next(_numbers)}'
+    collection | 'collect' >> Write(Collect(name))
+    runner.run(collection.pipeline.to_graph(), PipelineOptions([])).wait_until_finish()
+    return _found.pop(name)

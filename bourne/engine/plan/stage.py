@@ -19,7 +19,9 @@ from bourne.sdk.graph.nodes import (
     Reshuffle,
     Write,
 )
+from bourne.sdk.model.combinefn import CombineFn
 from bourne.sdk.model.portable import portable
+from bourne.sdk.model.sink import Sink
 
 FORWARD = 'forward'
 BY_KEY = 'by key'
@@ -89,6 +91,20 @@ class Op:
             case Write(sink=sink) if sink.shards is not None:
                 return SPREAD
         return None
+
+    @property
+    def fn(self) -> CombineFn:
+        """The function of an operator that combines."""
+        assert isinstance(self.payload, (Combine, PreCombine, MergeCombine)), self.payload
+        fn: CombineFn = self.payload.fn
+        return fn
+
+    @property
+    def sink(self) -> Sink[Any]:
+        """The sink of an operator that writes."""
+        assert isinstance(self.payload, Write), self.payload
+        sink: Sink[Any] = self.payload.sink
+        return sink
 
     @property
     def starts_stage(self) -> bool:

@@ -21,9 +21,9 @@ from bourne.engine.plan.stage import Op, PreCombine
 from bourne.engine.program.calls import Calls
 from bourne.engine.program.layout import Layout, Port
 from bourne.engine.program.plainness import returns_plain
+from bourne.engine.program.reductions import Reduction, reduction
 from bourne.engine.program.source import Origin, Source, comment
 from bourne.sdk.graph.nodes import MAIN, ParDo, WindowInto, Write
-from bourne.sdk.model.combinefn import known_name
 from bourne.sdk.model.known import Known
 from bourne.sdk.model.window import FixedWindows, GlobalWindows, Sessions, SlidingWindows, WindowFn
 
@@ -101,6 +101,7 @@ class Generator:
         self.after = Source()
         self.ports: dict[Port, str] = {}
         self.columns: dict[Port, Row] = {}
+        self.running: dict[tuple[int, str], dict[str, str]] = {}
         self._next = 0
         self._chained = 0
         self._lost = 0
@@ -333,8 +334,18 @@ class Generator:
         time = self.new('t')
         self.body.add(f'{time} = {call}{note}', origin)
         self.body.add(f'{time} = {time} * 1000000 if type({time}) is int else micros({time})', origin)
+        if op.payload.out_of_orderness is not None:  # type: ignore[union-attr]
+            self._track(number, time)
         windowfn = self.layout.collections[op.inputs[0]].windowing.windowfn
         self._each_window(row._replace(time=time, time_kind=ITEM), lambda one: self._place(number, op, windowfn, one))
+
+    def _track(self, number: int, time: str) -> None:
+        """Keeps the greatest timestamp, of which a watermark is made."""
+        top = self.new('top')
+        self.before.add(f'{top} = tops[{number}]')
+        with self.body.block(f'if {time} > {top}:'):
+            self.body.add(f'{top} = {time}')
+        self.after.add(f'tops[{number}] = {top}')
 
     def _results(self, number: int, op: Op, payload: ParDo, row: Row, call: str, origin: Origin, note: str) -> None:
         """An iterable of outputs."""
@@ -462,39 +473,33 @@ class Generator:
         self.produce(op.outputs.get(MAIN), row._replace(window=name, window_kind=SET))
 
     def _precombine(self, number: int, op: Op, row: Row) -> None:
-        origin = Origin(number, row.text)
+        origin, note = Origin(number, row.text), comment(op.label)
         key, value = self._pair(row, origin)
-        table = self.new('table')
-        get = f'{table}.get'
-        if row.window_kind == CONST:
-            get = self.new('get')
-            self.before.add(f'{table} = tables{number}[{row.window}]; {get} = {table}.get')
-            known = known_name(op.payload.fn)  # type: ignore[union-attr]
-            if key == 'None' and known in ('sum', 'count'):
-                self._running(number, op, table, value, row, known)
-                return
-        else:
-            self.body.add(f'{table} = tables{number}[{row.window}]')
-        self.body.add(f'{table}[{key}] = {self._folded(number, op, key, value, get)}{comment(op.label)}', origin)
-
-    def _folded(self, number: int, op: Op, key: str, value: str, get: str) -> str:
-        match known_name(op.payload.fn):  # type: ignore[union-attr]
-            case 'count':
-                return f'{get}({key}, 0) + 1'
-            case 'sum':
-                return f'{get}({key}, 0) + {value}'
-        old = self.new('a')
-        return (f'fold{number}({value}) if ({old} := {get}({key}, MISSING)) is MISSING '
-                f'else add{number}({old}, {value})')
-
-    def _running(self, number: int, op: Op, table: str, value: str, row: Row, known: str) -> None:
-        """Everything has one key: the accumulator is a local variable during the loop."""
-        total = self.new('a')
-        if known == 'count':
-            with self.after.block(f'if {row.rows}:'):
-                self.after.add(f'{table}[None] = {table}.get(None, 0) + {row.rows}')
+        source = reduction(op.fn)
+        names = {'op': number, 'key': key, 'value': value, 'rows': row.rows, 'table': self.new('table')}
+        if row.window_kind != CONST:
+            self.body.add('{table} = tables{op}[{window}]'.format(**names, window=row.window))
+            names |= {'get': '{table}.get'.format(**names), 'acc': self.new('a')}
+        elif key == 'None':
+            self._running(source, names, row, origin, note)
             return
-        self.before.add(f'{total} = 0')
-        self.body.add(f'{total} = {total} + {value}{comment(op.label)}', Origin(number, row.text))
+        else:
+            names |= {'get': self.new('get'), 'acc': self.new('a')}
+            self.before.add('{table} = tables{op}[{window}]; {get} = {table}.get'.format(**names, window=row.window))
+        self.body.add_all(source.pair, names, origin, note)
+
+    def _running(self, source: Reduction, names: dict[str, Any], row: Row, origin: Origin, note: str) -> None:
+        """Everything has one key: the accumulator is a local variable during the loop.
+
+        An operator that stands in the loop several times has one variable.
+        """
+        where = (names['op'], row.window)
+        if where not in self.running:
+            self.running[where] = {'table': names['table'], 'get': self.new('get'), 'acc': self.new('a')}
+            names |= self.running[where]
+            self.before.add('{table} = tables{op}[{window}]; {get} = {table}.get'.format(**names, window=row.window))
+            self.before.add_all(source.begin, names, origin)
+        names |= self.running[where]
+        self.body.add_all(source.value, names, origin, note)
         with self.after.block(f'if {row.rows}:'):
-            self.after.add(f'{table}[None] = {table}.get(None, 0) + {total}')
+            self.after.add_all(source.end, names, origin)

@@ -31,6 +31,7 @@ from bourne.engine.program.calls import Calls
 from bourne.engine.program.generate import Generator, Loop
 from bourne.engine.program.layout import Layout, Port
 from bourne.engine.program.notes import annotate, ended
+from bourne.engine.program.reductions import bound_names
 from bourne.engine.program.source import Origin, compile_source, function_of
 from bourne.engine.windows import raw_windows
 from bourne.errors import ExecutionError
@@ -39,6 +40,7 @@ from bourne.sdk.model.dofn import BundleFinalizer, DoFn
 from bourne.sdk.model.known import short
 from bourne.sdk.model.metric import MetricsContainer, current_container, elements_name, register_program
 from bourne.sdk.model.sink import Writer
+from bourne.sdk.model.timestamp import MIN_MICROS
 from bourne.sdk.model.window import GlobalWindows
 
 #: Looks a side input up: takes a raw window of the main input (``None`` if it does not matter).
@@ -71,6 +73,8 @@ class Program:
         self._leave: Callable[[str, Bundle], None] = _discard
         self.metrics = MetricsContainer(stage.ops[0].label)
         self.finalizer = BundleFinalizer()
+        #: The greatest timestamp, in microseconds, that each operator with a watermark of its own has seen.
+        self.tops = [MIN_MICROS] * len(stage.ops)
         self._windowings = {name: item.windowing for name, item in plan.collections.items()}
         self._calls = Calls(self.layout, {
             number: [self._windowings[names[0]].windowfn for names in op.side_inputs]
@@ -327,7 +331,7 @@ class Program:
 
     def _bind(self) -> dict[str, Any]:
         names: dict[str, Any] = {**runtime.NAMES, 'counts': self._counts, 'kinds': [None] * len(self.stage.ops),
-                                 'stray': self._stray, 'contexts': {},
+                                 'stray': self._stray, 'contexts': {}, 'tops': self.tops,
                                  'finalizer': self.finalizer}
         for name in self.layout.collections:
             names[f'as_window{self.layout.number(name)}'] = raw_windows(self._windowings[name].windowfn).decode
@@ -347,9 +351,8 @@ class Program:
                 before = self._windowings[op.inputs[0]].windowfn
                 return {f'assign{number}': runtime.assigner(windowfn, before)}
             case PreCombine(fn=fn):
-                fold = folding(fn)
                 tables = self._tables[number] = defaultdict(dict)
-                return {f'tables{number}': tables, f'fold{number}': fold.fold, f'add{number}': fold.add}
+                return {f'tables{number}': tables, **bound_names(number, fn)}
         return {}
 
     def _stray(self, number: int, output: Any, time: int, window: Any, pane: Any,

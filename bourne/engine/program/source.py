@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import linecache
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import lru_cache
 from types import CodeType
@@ -41,6 +41,13 @@ class Source:
         """Appends a line at the present indentation."""
         self.lines.append(f'{"    " * self.depth}{line}')
         self.origins.append(origin)
+
+    def add_all(self, lines: Iterable[str], names: Mapping[str, object], origin: Origin | None = None,
+                note: str = '') -> None:
+        """Appends lines, each a format string over ``names``; the first one ends in the note, a comment."""
+        for line in lines:
+            self.add(line.format_map(names) + note, origin)
+            note = ''
 
     @contextmanager
     def block(self, line: str, origin: Origin | None = None) -> Iterator[None]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import builtins
 import operator
 from collections.abc import Callable, Iterable, Sized
-from typing import Any
+from typing import Any, ClassVar
 
 import attrs
 
@@ -22,6 +22,9 @@ class CombineFn:
     The result must not depend on how values are spread over accumulators, nor on the order of adding and merging.
     ``add_input``, ``merge_accumulators`` and ``compact`` may change and return the accumulator they were given.
     """
+
+    #: See :func:`reduction_name`.
+    reduction: ClassVar[str | None] = None
 
     def setup(self, *args: Any, **kwargs: Any) -> None:
         """Prepares the instance. Called once before anything else where it runs."""
@@ -74,8 +77,11 @@ class CombineFn:
 
     @staticmethod
     def from_callable(fn: Callable[..., Any]) -> CombineFn:
-        """A ``CombineFn`` from a function that reduces an iterable of values to one value of the same kind."""
-        return CallableCombineFn(fn)
+        """A ``CombineFn`` from a function that reduces an iterable of values to one value of the same kind.
+
+        ``len`` is not of the same kind, and what it is meant to do is known: it counts.
+        """
+        return CountCombineFn() if fn is len else CallableCombineFn(fn)
 
     @staticmethod
     def maybe_from_callable(fn: CombineFn | Callable[..., Any]) -> CombineFn:
@@ -89,7 +95,7 @@ class CombineFn:
         if isinstance(fn, type) and issubclass(fn, CombineFn):
             raise TransformError(f'a CombineFn instance is needed, got the class {fn.__name__}: write {fn.__name__}()')
         if callable(fn):
-            return CallableCombineFn(fn)
+            return CombineFn.from_callable(fn)
         raise TransformError(f'a CombineFn or a callable is needed to combine with, got {fn!r}')
 
 
@@ -200,3 +206,12 @@ def known_name(fn: CombineFn) -> str | None:
         except TypeError:  # an unhashable callable
             return None
     return {CountCombineFn: 'count', MeanCombineFn: 'mean'}.get(type(fn))
+
+
+def reduction_name(fn: CombineFn) -> str | None:
+    """The name of the short path that the engine has for the function, or ``None``.
+
+    A class that is not in this file gives it as its attribute ``reduction``. That is not inherited, since a subclass
+    may do something else.
+    """
+    return known_name(fn) or vars(type(fn)).get('reduction')

@@ -19,6 +19,8 @@ V = TypeVar('V')
 class ToListCombineFn(CombineFn):
     """A list of the values, in no particular order."""
 
+    reduction = 'list'
+
     def create_accumulator(self, *args: Any, **kwargs: Any) -> list[Any]:
         return []
 
@@ -45,6 +47,8 @@ class ToListCombineFn(CombineFn):
 @typehints.with_output_types(typehints.generic(set, (T,)))
 class ToSetCombineFn(CombineFn):
     """A set of the values, which must be hashable."""
+
+    reduction = 'set'
 
     def create_accumulator(self, *args: Any, **kwargs: Any) -> set[Any]:
         return set()

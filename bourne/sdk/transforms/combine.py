@@ -12,7 +12,7 @@ from bourne.sdk import typehints
 from bourne.sdk.display import DisplayDataItem
 from bourne.sdk.graph import nodes
 from bourne.sdk.graph.nodes import MAIN
-from bourne.sdk.model.combinefn import CombineFn
+from bourne.sdk.model.combinefn import CallableCombineFn, CombineFn
 from bourne.sdk.model.dofn import DoFn
 from bourne.sdk.model.known import Known, unpack_pair
 from bourne.sdk.model.trigger import DefaultTrigger
@@ -126,6 +126,13 @@ class _WholeFn(CombineFn):
         return self.fn.merge_accumulators([mutable_accumulator, element])
 
 
+def _in_two_steps(fn: CombineFn) -> tuple[CombineFn, CombineFn]:
+    """The function to combine with per key and place, and the one that combines the results of all places."""
+    if type(fn) is CallableCombineFn:  # it takes its own results
+        return fn, fn
+    return _PartFn(fn), _WholeFn(fn)
+
+
 def _unspread(element: Any) -> Any:
     (key, _), accumulator = element
     return key, accumulator
@@ -146,11 +153,12 @@ class _FanoutCombinePerKey(CombinePerKey):
     def expand(self, pcoll: Any) -> PCollection[Any]:
         source = one_input(self, pcoll)
         key, value = typehints.key_value_types(source.element_type, self.full_label())
+        of_parts, of_whole = _in_two_steps(self.fn)
         made = (source
                 | 'Spread' >> ParDo(_Spread(self.fanout))
-                | 'Parts' >> CombinePerKey(_PartFn(self.fn))
+                | 'Parts' >> CombinePerKey(of_parts)
                 | 'Unspread' >> Map(_unspread)
-                | 'Whole' >> (_CombineWithDefault if self.default else CombinePerKey)(_WholeFn(self.fn)))
+                | 'Whole' >> (_CombineWithDefault if self.default else CombinePerKey)(of_whole))
         made.pipeline.set_type(made, typehints.KV[key, typehints.combined_type(self.fn, value)])
         assert isinstance(made, PCollection)
         return made

@@ -58,23 +58,30 @@ class TopCombineFn(CombineFn):
       key: ranks a value, as in ``sorted``; by default the value itself.
       reverse: the least ones instead, least first.
 
+    Attributes:
+      key: see above.
+      reverse: see above.
+      capacity: how many values an accumulator holds before it is cut.
+
     Raises:
       TransformError: if ``n`` is not a number of elements.
     """
+
+    reduction = 'top'
 
     def __init__(self, n: int, key: Callable[[Any], Any] | None = None, reverse: bool = False) -> None:
         self._n = require_count(n, type(self).__name__)
         if key is not None and not callable(key):
             raise TransformError(f'{type(self).__name__}: key is a function of a value, got {key!r}')
-        self._key = key
-        self._reverse = bool(reverse)
-        self._capacity = 2 * n + SLACK
+        self.key = key
+        self.reverse = bool(reverse)
+        self.capacity = 2 * n + SLACK
 
     def default_label(self) -> str:
         return f'{type(self).__name__}({self._n})'
 
     def display_data(self) -> dict[str, Any]:
-        return {'n': self._n, 'reverse': self._reverse}
+        return {'n': self._n, 'reverse': self.reverse}
 
     def create_accumulator(self, *args: Any, **kwargs: Any) -> Leaders:
         return Leaders()
@@ -82,45 +89,47 @@ class TopCombineFn(CombineFn):
     def add_input(self, mutable_accumulator: Leaders, element: Any, *args: Any, **kwargs: Any) -> Leaders:
         bound = mutable_accumulator.bound
         if bound:
-            rank = element if self._key is None else self._key(element)
-            if not (rank < bound[0] if self._reverse else bound[0] < rank):
+            rank = element if self.key is None else self.key(element)
+            if not (rank < bound[0] if self.reverse else bound[0] < rank):
                 return mutable_accumulator
         kept = mutable_accumulator.kept
         kept.append(element)
-        if len(kept) >= self._capacity:
-            self._cut(mutable_accumulator)
+        if len(kept) >= self.capacity:
+            self.cut(mutable_accumulator)
         return mutable_accumulator
 
     def merge_accumulators(self, accumulators: Iterable[Leaders], *args: Any, **kwargs: Any) -> Leaders:
         merged = Leaders()
         for accumulator in accumulators:
             merged.kept += accumulator.kept
-            if len(merged.kept) >= self._capacity:
-                self._cut(merged)
+            if len(merged.kept) >= self.capacity:
+                self.cut(merged)
         return merged
 
     def compact(self, accumulator: Leaders, *args: Any, **kwargs: Any) -> Leaders:
         if len(accumulator.kept) > self._n:
-            self._cut(accumulator)
+            self.cut(accumulator)
         accumulator.bound = ()  # found again when needed; what a key function returns may not be made to travel
         return accumulator
 
     def extract_output(self, accumulator: Leaders, *args: Any, **kwargs: Any) -> list[Any]:
-        self._cut(accumulator)
+        self.cut(accumulator)
         return accumulator.kept
 
-    def _cut(self, leaders: Leaders) -> None:
+    def cut(self, leaders: Leaders) -> None:
         """Leaves the best ``n``, in order."""
         kept, n = leaders.kept, self._n
-        kept.sort(key=self._key, reverse=not self._reverse)
+        kept.sort(key=self.key, reverse=not self.reverse)
         del kept[n:]
         if n and len(kept) == n:
             last = kept[-1]
-            leaders.bound = (last if self._key is None else self._key(last),)
+            leaders.bound = (last if self.key is None else self.key(last),)
 
 
 class Largest(TopCombineFn):
     """The ``n`` greatest values, greatest first."""
+
+    reduction = 'top'
 
     def __init__(self, n: int, key: Callable[[Any], Any] | None = None) -> None:
         super().__init__(n, key)
@@ -128,6 +137,8 @@ class Largest(TopCombineFn):
 
 class Smallest(TopCombineFn):
     """The ``n`` least values, least first."""
+
+    reduction = 'top'
 
     def __init__(self, n: int, key: Callable[[Any], Any] | None = None) -> None:
         super().__init__(n, key, reverse=True)
