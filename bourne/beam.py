@@ -84,8 +84,8 @@ HOMES = {
     'bourne.sdk.model.metric': 'DistributionResult GaugeResult',
     'bourne.sdk.options':
         'DebugOptions DirectOptions GoogleCloudOptions OptionsContext PipelineOptions PortableOptions '
-        'ProfilingOptions SetupOptions StandardOptions StreamingOptions TypeOptions WorkerOptions '
-        'get_pipeline_options scoped_pipeline_options',
+        'ProfilingOptions SetupOptions StandardOptions StreamingOptions TestOptions TypeOptions '
+        'WorkerOptions get_pipeline_options scoped_pipeline_options',
     'bourne.sdk.value_provider':
         'NestedValueProvider RuntimeValueProvider RuntimeValueProviderError StaticValueProvider '
         'ValueProvider check_accessible',
@@ -145,7 +145,8 @@ MODULES = {
     'options': '',
     'options.pipeline_options':
         'DebugOptions DirectOptions GoogleCloudOptions OptionsContext PipelineOptions PortableOptions '
-        'ProfilingOptions SetupOptions StandardOptions StreamingOptions TypeOptions WorkerOptions',
+        'ProfilingOptions SetupOptions StandardOptions StreamingOptions TestOptions TypeOptions '
+        'WorkerOptions',
     'options.pipeline_options_context': 'get_pipeline_options scoped_pipeline_options',
     'options.value_provider':
         'NestedValueProvider RuntimeValueProvider StaticValueProvider ValueProvider check_accessible',
@@ -249,7 +250,7 @@ NOT_YET = {
         'ManualWatermarkEstimator MonotonicWatermarkEstimator WalltimeWatermarkEstimator',
     'metrics.cells': 'MetricCell MetricCellFactory',
     'metrics.metricbase': 'Histogram',
-    'options.pipeline_options': 'AzureOptions HadoopFileSystemOptions S3Options TestOptions',
+    'options.pipeline_options': 'AzureOptions HadoopFileSystemOptions S3Options',
     'pipeline': 'AppliedPTransform PTransformOverride PipelineVisitor transform_annotations',
     'testing.test_stream': 'ReverseTestStream WindowedValueHolder',
     'transforms': '@transforms.core @transforms.ptransform @transforms.timeutil @transforms.util',

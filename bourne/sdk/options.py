@@ -28,8 +28,8 @@ from bourne.sdk.sizes import parse_size
 
 __all__ = [
     'PipelineOptions', 'OptionsContext', 'OptionsWarning',
-    'StandardOptions', 'LocalOptions', 'TypeOptions', 'DebugOptions', 'SetupOptions', 'ProfilingOptions',
-    'WorkerOptions', 'DirectOptions', 'GoogleCloudOptions', 'PortableOptions', 'StreamingOptions',
+    'StandardOptions', 'LocalOptions', 'TestOptions', 'TypeOptions', 'DebugOptions', 'SetupOptions',
+    'ProfilingOptions', 'WorkerOptions', 'DirectOptions', 'GoogleCloudOptions', 'PortableOptions', 'StreamingOptions',
     'get_pipeline_options', 'scoped_pipeline_options', 'runner_name',
 ]
 
@@ -93,6 +93,31 @@ class LocalOptions(PipelineOptions):
                             help='how worker processes are started; by default fork where the system has it')
         parser.add_argument('--bundle_size', type=_positive_number,
                             help='the most elements in a bundle; by default it follows from what they cost')
+
+
+class TestOptions(PipelineOptions):
+    """Options of tests."""
+
+    # Not a test, whatever pytest thinks of the name.
+    __test__ = False
+
+    _no_effect: ClassVar[Mapping[str, str]] = {
+        'on_success_matcher': 'use assert_that in the pipeline',
+        'dry_run': "use 'bourne explain' to see a pipeline without running it",
+        'wait_until_finish_duration': 'TestPipeline(timeout=...) limits how long a test waits',
+    }
+
+    #: A stream leaps over the time in which nothing happens; see bourne.sdk.model.clock.VirtualClock.
+    virtual_clock: bool
+
+    @classmethod
+    def _add_argparse_args(cls, parser: Any) -> None:
+        parser.add_argument('--virtual_clock', action='store_true',
+                            help='processing time is not that of the machine: it begins at 0, and while there is '
+                                 'nothing to do it leaps to the next instant at which there is')
+        parser.add_argument('--on_success_matcher')
+        parser.add_argument('--dry_run', action='store_true')
+        parser.add_argument('--wait_until_finish_duration', type=int)
 
 
 class TypeOptions(PipelineOptions):

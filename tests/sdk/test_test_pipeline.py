@@ -11,7 +11,7 @@ import pytest
 from bourne.errors import OptionsError, PickleError
 from bourne.runners.local import LocalRunner
 from bourne.sdk.graph.graph import Graph
-from bourne.sdk.options import LocalOptions, PipelineOptions, StandardOptions
+from bourne.sdk.options import LocalOptions, PipelineOptions, StandardOptions, TestOptions
 from bourne.sdk.runner import PipelineResult, PipelineRunner, PipelineState
 from bourne.sdk.testing.pipeline import ENVIRONMENT, TestPipeline, running_on
 from bourne.sdk.transforms.create import Create
@@ -145,3 +145,10 @@ def test_a_run_that_is_not_waited_for() -> None:
 
 def test_pytest_does_not_take_it_for_a_test() -> None:
     assert TestPipeline.__test__ is False
+
+
+def test_a_virtual_clock_is_an_option() -> None:
+    for pipeline in (TestPipeline(virtual_clock=True), TestPipeline(options=PipelineOptions([]), virtual_clock=True),
+                     TestPipeline(argv=['--virtual_clock'])):
+        assert pipeline.options.view_as(TestOptions).virtual_clock
+    assert not TestPipeline().options.view_as(TestOptions).virtual_clock

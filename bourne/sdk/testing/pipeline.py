@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 import attrs
 
 from bourne.sdk.graph.graph import Graph
-from bourne.sdk.options import PipelineOptions
+from bourne.sdk.options import PipelineOptions, TestOptions
 from bourne.sdk.pipeline import Pipeline
 from bourne.sdk.runner import PipelineResult, PipelineRunner, PipelineState
 
@@ -73,6 +73,8 @@ class TestPipeline(Pipeline):
       additional_pipeline_args: further flags; without effect beside ``options``.
       display_data: what to show of the pipeline.
       timeout: the most milliseconds that ``run`` waits; then it fails.
+      virtual_clock: processing time begins at 0 and leaps to the next instant at which there is something to do, so
+        that a test of timers or of ``PeriodicImpulse`` waits for nothing. The same as the option ``--virtual_clock``.
 
     Raises:
       unittest.SkipTest: if it is an integration test and there are no options.
@@ -87,7 +89,7 @@ class TestPipeline(Pipeline):
     def __init__(self, runner: str | PipelineRunner | None = None, options: PipelineOptions | None = None,
                  argv: list[str] | None = None, is_integration_test: bool = False, blocking: bool = True,
                  additional_pipeline_args: list[str] | None = None, display_data: Mapping[str, Any] | None = None,
-                 timeout: float | None = None) -> None:
+                 timeout: float | None = None, virtual_clock: bool = False) -> None:
         flags = _flags(argv)
         if is_integration_test and options is None and not flags:
             from unittest import SkipTest  # here, since it takes longer to import than most pipelines to run
@@ -101,6 +103,8 @@ class TestPipeline(Pipeline):
         chosen = runner if runner is not None or options is not None else _defaults.get().runner
         super().__init__(chosen, PipelineOptions(self.options_list) if options is None else options,
                          display_data=display_data)
+        if virtual_clock:
+            self.options.view_as(TestOptions).virtual_clock = True
 
     def run(self, test_runner_api: bool = True) -> PipelineResult:
         """See :meth:`bourne.sdk.pipeline.Pipeline.run`; waits for the end if ``blocking``.
