@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from bourne.engine.plan.stage import Op, Plan, Stage
 from bourne.sdk.graph.nodes import Collection
+from bourne.sdk.model.window import WindowFn
 
 
 class Port(NamedTuple):
@@ -57,6 +58,10 @@ class Layout:
     def number(self, collection: str) -> int:
         """A collection's number in this stage."""
         return self._numbers[collection]
+
+    def windowfn(self, collection: str) -> WindowFn:
+        """The window function of a collection."""
+        return self.collections[collection].windowing.windowfn
 
     def unread(self, number: int) -> int:
         """The number under which the main output of an operator is counted that nobody reads."""

@@ -27,25 +27,21 @@ from bourne.engine.combining import folding
 from bourne.engine.grouping import emit
 from bourne.engine.plan.stage import Op, Plan, PreCombine, Stage
 from bourne.engine.program import lifecycle, runtime
+from bourne.engine.program.binding import Views, bind
 from bourne.engine.program.calls import Calls
 from bourne.engine.program.generate import Generator, Loop
 from bourne.engine.program.layout import Layout, Port
 from bourne.engine.program.notes import annotate, ended
-from bourne.engine.program.reductions import bound_names
 from bourne.engine.program.source import Origin, compile_source, function_of
 from bourne.engine.windows import raw_windows
 from bourne.errors import ExecutionError
-from bourne.sdk.graph.nodes import MAIN, ParDo, WindowInto, Write
-from bourne.sdk.model.dofn import BundleFinalizer, DoFn
+from bourne.sdk.graph.nodes import MAIN, ParDo, Write
+from bourne.sdk.model.dofn import BundleFinalizer
 from bourne.sdk.model.known import short
 from bourne.sdk.model.metric import MetricsContainer, current_container, elements_name, register_program
 from bourne.sdk.model.sink import Writer
 from bourne.sdk.model.timestamp import MIN_MICROS
 from bourne.sdk.model.window import GlobalWindows
-
-#: Looks a side input up: takes a raw window of the main input (``None`` if it does not matter).
-Views = dict[tuple[int, int], Callable[[Any], Any]]
-
 
 #: What would end the program, or a generator of the engine, as if it had been meant.
 ENDINGS = (SystemExit, GeneratorExit)
@@ -84,16 +80,19 @@ class Program:
         self._prone: frozenset[int] = frozenset()
         self._loops: dict[tuple[str, int, frozenset[int]], tuple[Callable[..., list[Any]], tuple[Port, ...]]] = {}
         self._origins: dict[CodeType, tuple[Origin | None, ...]] = {}
-        self._tables: dict[int, Any] = {}
-        self._views = views or {}
-        self._names: dict[str, Any] = {}
+        self._tables: dict[int, Any] = {
+            number: defaultdict(dict) for number, op in enumerate(stage.ops) if isinstance(op.payload, PreCombine)}
+        self._names = bind(self.layout, views or {}, self._tables) | {
+            'counts': self._counts, 'kinds': [None] * len(stage.ops), 'stray': self._stray, 'contexts': {},
+            'tops': self.tops, 'finalizer': self.finalizer}
+        self._set_up: list[int] = []
         self._dofns = lifecycle.dofns_of(stage.ops)
         self._stack = ExitStack()
 
     def open(self) -> None:
         """Sets the user's functions up."""
-        self._names = self._bind()
         for number, op in enumerate(self.stage.ops):
+            self._set_up.append(number)
             self.step(number, 'setup', partial(lifecycle.set_up, op, self._names['contexts'], self._stack))
 
     def begin(self, writers: dict[str, Writer[Any]], leave: Callable[[str, Bundle], None]) -> None:
@@ -109,11 +108,15 @@ class Program:
         self.finalizer.callbacks.clear()
 
     def close(self) -> None:
-        """Tears the user's functions down, all of them even if some fail; then raises the first failure."""
+        """Tears down the user's functions whose setup was called, all of them even if some fail.
+
+        Raises:
+          Exception: the first failure, then.
+        """
         failures: list[Exception] = []
-        for number, op in enumerate(self.stage.ops):
+        for number in self._set_up:
             try:
-                self.step(number, 'teardown', partial(lifecycle.tear_down, op))
+                self.step(number, 'teardown', partial(lifecycle.tear_down, self.stage.ops[number]))
             except Exception as error:
                 failures.append(error)
         for _, bundled in self._dofns:
@@ -171,7 +174,6 @@ class Program:
     def sources(self) -> list[str]:
         """The source of the loops generated so far, or of the most common one if there is none yet."""
         if not self._loops:
-            self._names = self._names or self._bind()
             entry = self.stage.ops[0].outputs.get(MAIN) if self.layout.root else next(iter(self.stage.inputs), None)
             if entry is not None and self.layout.is_read(entry):
                 return [self._generate(entry, 0).text]
@@ -327,52 +329,11 @@ class Program:
                 bundle.values = [(key, compact(accumulator)) for key, accumulator in bundle.values]
             self._dispatch(bundle, name)
 
-    # Names in generated source.
-
-    def _bind(self) -> dict[str, Any]:
-        names: dict[str, Any] = {**runtime.NAMES, 'counts': self._counts, 'kinds': [None] * len(self.stage.ops),
-                                 'stray': self._stray, 'contexts': {}, 'tops': self.tops,
-                                 'finalizer': self.finalizer}
-        for name in self.layout.collections:
-            names[f'as_window{self.layout.number(name)}'] = raw_windows(self._windowings[name].windowfn).decode
-        for (number, index), view in self._views.items():
-            names[f'side{number}_{index}'] = view
-        for number, op in enumerate(self.stage.ops):
-            names.update(self._bind_op(number, op))
-        return names
-
-    def _bind_op(self, number: int, op: Op) -> dict[str, Any]:
-        match op.payload:
-            case ParDo(style=style):
-                windowfn = self._windowings[op.inputs[0]].windowfn
-                retimed = {f'assign{number}': runtime.assigner(windowfn, windowfn)} if style == 'timestamp' else {}
-                return {**_bind_pardo(number, op.payload), **retimed}
-            case WindowInto(windowfn=windowfn) if op.inputs:
-                before = self._windowings[op.inputs[0]].windowfn
-                return {f'assign{number}': runtime.assigner(windowfn, before)}
-            case PreCombine(fn=fn):
-                tables = self._tables[number] = defaultdict(dict)
-                return {f'tables{number}': tables, **bound_names(number, fn)}
-        return {}
-
     def _stray(self, number: int, output: Any, time: int, window: Any, pane: Any,
                lost: list[int] | None = None, place: int = 0) -> None:
         self._strays[number].append((output, time, window, pane))
         if lost is not None:
             lost[place] += 1
-
-
-def _bind_pardo(number: int, payload: ParDo) -> dict[str, Any]:
-    names: dict[str, Any] = {
-        f'f{number}': payload.fn.process if isinstance(payload.fn, DoFn) else payload.fn,
-        f'iterable{number}': runtime.check_iterable,
-        f'check_in{number}': payload.check_input, f'check_out{number}': payload.check_output}
-    if payload.guard is not None:
-        failed = runtime.failure(payload.guard)
-        names[f'caught{number}'] = payload.guard.exceptions
-        names[f'failed{number}'] = failed
-        names[f'guard{number}'] = runtime.guard(payload.style, payload.guard.partial, payload.guard.exceptions, failed)
-    return names
 
 
 def describe_program(plan: Plan, stage: Stage) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import linecache
+import weakref
 import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -76,10 +77,15 @@ class Source:
 
 @lru_cache(maxsize=512)
 def compile_source(text: str) -> CodeType:
-    """The module code of a source text. Tracebacks show its lines, since ``linecache`` knows them."""
+    """The module code of a source text that defines one function.
+
+    Tracebacks show its lines, since ``linecache`` knows them as long as there is the function.
+    """
     name = f'<bourne stage {zlib.crc32(text.encode()):08x}>'
     linecache.cache[name] = (len(text), None, text.splitlines(keepends=True), name)
-    return compile(text, name, 'exec')
+    module = compile(text, name, 'exec')
+    weakref.finalize(function_of(module), linecache.cache.pop, name, None).atexit = False
+    return module
 
 
 def function_of(module: CodeType) -> CodeType:
