@@ -22,7 +22,7 @@ from bourne.sdk.transforms.pardo import Map, ParDo
 class Living(DoFn):
     """Writes down its life. Its setup may fail half way."""
 
-    log: list[str] = []  # noqa: RUF012 - shared on purpose: functions of a program that is made by hand are not copied
+    log: list[str] = []
 
     def __init__(self, name: str, fails: bool = False) -> None:
         self.name = name
