@@ -51,6 +51,7 @@ HOMES = {
     'bourne.sdk.transforms.stats':
         'ApproximateQuantiles ApproximateQuantilesCombineFn ApproximateUnique ApproximateUniqueCombineFn',
     'bourne.sdk.transforms.partition': 'Partition PartitionFn',
+    'bourne.sdk.transforms.periodicsequence': 'PeriodicImpulse PeriodicSequence RebaseMode',
     'bourne.sdk.transforms.rows': 'GroupBy Select',
     'bourne.sdk.transforms.util':
         'BatchElements Distinct GroupIntoBatches Keys KvSwap LogElements Regex Reify RemoveDuplicates '
@@ -180,6 +181,7 @@ MODULES = {
         'Partition PartitionFn Read Select WindowInto Windowing Write',
     'transforms.display': 'DisplayData DisplayDataItem HasDisplayData',
     'transforms.error_handling': 'CollectingErrorHandler ErrorHandler',
+    'transforms.periodicsequence': 'PeriodicImpulse PeriodicSequence RebaseMode',
     'transforms.ptransform': 'PTransform label_from_callable ptransform_fn',
     'transforms.resources':
         'AcceleratorHint CpuCountHint MaxActiveBundlesPerWorkerHint MinRamHint ResourceHint '
@@ -256,7 +258,6 @@ NOT_YET = {
     'transforms': '@transforms.core @transforms.ptransform @transforms.timeutil @transforms.util',
     'transforms.core': 'CallableWrapperDoFn RestrictionProvider WatermarkEstimatorProvider',
     'transforms.deduplicate': 'Deduplicate DeduplicatePerKey',
-    'transforms.periodicsequence': 'PeriodicImpulse PeriodicSequence RebaseMode',
     'transforms.ptransform': 'annotate_yaml',
     'transforms.sideinputs': 'SideInputMap',
     'transforms.timeutil': 'TimeDomain',
