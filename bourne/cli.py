@@ -10,7 +10,7 @@ import os
 import sys
 import traceback
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, redirect_stdout
+from contextlib import contextmanager, nullcontext, redirect_stdout
 from types import TracebackType
 from typing import Any
 
@@ -24,7 +24,7 @@ from bourne.sdk.graph import check
 from bourne.sdk.graph.graph import Graph
 from bourne.sdk.metrics import MetricResults
 from bourne.sdk.model.metric import MetricsContainer
-from bourne.sdk.options import PipelineOptions, runner_name
+from bourne.sdk.options import OptionsContext, PipelineOptions, runner_name
 from bourne.sdk.options_base import names_in
 from bourne.sdk.pipeline import override
 from bourne.sdk.runner import PipelineResult, PipelineRunner, PipelineState, find_runner
@@ -90,6 +90,7 @@ def _parser() -> Any:
                               help='run a saved pipeline, a script or a module')
     run.add_argument('path', metavar='PATH')
     run.add_argument('--runner', metavar='NAME', help='where to run, whatever the pipeline itself says')
+    run.add_argument('--profile', action='store_true', help='show at the end which transform took the time')
     run.set_defaults(command=_run)
 
     explain = commands.add_parser('explain', allow_abbrev=False, formatter_class=raw, description=_EXPLAIN_HELP,
@@ -124,13 +125,15 @@ def _run(parser: Any, options: Any, rest: list[str]) -> None:
         with _mistakes():
             override.runner = find_runner(runner_name(options.runner)) if options.runner else None
         try:
-            _run_program(kind, options.path, rest)
+            with OptionsContext(profile=True) if options.profile else nullcontext():
+                _run_program(kind, options.path, rest)
         finally:
             override.runner = None
         return
     graph = _load(options.path)
     with _mistakes():
-        flags = [*rest, f'--runner={options.runner}'] if options.runner else rest
+        flags = [*rest, *([f'--runner={options.runner}'] if options.runner else []),
+                 *(['--profile'] if options.profile else [])]
         merged = _merged_options(graph, flags)
         runner = find_runner(runner_name(merged))
     with _user_traceback(UnsupportedError, PipelineError, TransformError):

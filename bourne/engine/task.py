@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import suppress
+from contextlib import AbstractContextManager, nullcontext, suppress
+from importlib import import_module
 from types import MappingProxyType
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from bourne.engine.blocks import Block, BlockStore
 from bourne.engine.bundle import Bundle
@@ -20,6 +21,9 @@ from bourne.sdk.model.metric import MetricsContainer
 from bourne.sdk.model.sink import Writer, WriteTask
 from bourne.sdk.model.source import DEFAULT_RECORDS, Source
 
+if TYPE_CHECKING:
+    from bourne.engine.sampler import Sampler
+
 
 class Run(NamedTuple):
     """What all tasks of a run have in common.
@@ -28,11 +32,13 @@ class Run(NamedTuple):
       id: identifies the run.
       bundle_size: the most elements of a bundle, or ``None`` to let the engine choose.
       group_memory: how many bytes the groups of a task may take in memory, or ``None`` for no limit.
+      profile: whether what tasks do is sampled.
     """
 
     id: str
     bundle_size: int | None = None
     group_memory: int | None = None
+    profile: bool = False
 
 
 class Task(NamedTuple):
@@ -80,6 +86,16 @@ Report = Callable[[int, float | None], None]
 
 #: About how many bytes a key with its accumulator takes in a table.
 ENTRY = 400
+#: What samples tasks; imported only for runs that are profiled.
+SAMPLER = 'bourne.engine.sampler'
+
+
+def sampler_for(run: Run) -> AbstractContextManager[Sampler | None]:
+    """Samples the calling thread until it is left, if the run is profiled; else does nothing."""
+    if not run.profile:
+        return nullcontext()
+    made: Sampler = import_module(SAMPLER).Sampler()
+    return made
 
 
 class StageInstance:
@@ -91,16 +107,25 @@ class StageInstance:
       stage: one of the plan's stages, with user functions that nobody else uses.
       sides: the blocks of each collection that is a side input.
       store: has the blocks that tasks take, and gets those that they make.
+      sampler: samples what the thread does, if anything does.
     """
 
-    def __init__(self, plan: Plan, run: Run, stage: Stage, sides: Mapping[str, list[Block]], store: BlockStore) -> None:
+    def __init__(self, plan: Plan, run: Run, stage: Stage, sides: Mapping[str, list[Block]], store: BlockStore,
+                 sampler: Sampler | None = None) -> None:
         self._plan = plan
         self._run = run
         self._stage = stage
         self._store = store
-        entries = run.group_memory / ENTRY if run.group_memory is not None else math.inf
-        self._program = Program(plan, stage, _views(plan, stage, sides, store), entries)
+        self._sampler = sampler
+        with self._sampled(None):
+            entries = run.group_memory / ENTRY if run.group_memory is not None else math.inf
+            self._program = Program(plan, stage, _views(plan, stage, sides, store), entries)
         self._open = False
+
+    def _sampled(self, program: Program | None) -> AbstractContextManager[None]:
+        if self._sampler is None:
+            return nullcontext()
+        return self._sampler.watching(self._plan.stages.index(self._stage) + 1, self._stage, program)
 
     def run(self, task: Task, report: Report) -> TaskResult:
         """Runs a task from beginning to end. If it fails, what it wrote is removed.
@@ -108,6 +133,10 @@ class StageInstance:
         Raises:
           Exception: a user function's own, with a note that says where.
         """
+        with self._sampled(self._program):
+            return self._perform(task, report)
+
+    def _perform(self, task: Task, report: Report) -> TaskResult:
         program = self._program
         router = Router(task.routes, self._store)
         writers: dict[str, Writer[Any]] = {}
@@ -140,7 +169,8 @@ class StageInstance:
         """
         if self._open:
             self._open = False
-            self._program.close()
+            with self._sampled(self._program):
+                self._program.close()
 
     def _feed(self, task: Task, report: Report) -> None:
         """Gives the program its input, a bundle at a time."""

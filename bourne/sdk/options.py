@@ -79,6 +79,7 @@ class LocalOptions(PipelineOptions):
     start_method: str | None
     #: Elements, or None: chosen by the runner.
     bundle_size: int | None
+    profile: bool
 
     @classmethod
     def _add_argparse_args(cls, parser: Any) -> None:
@@ -93,6 +94,8 @@ class LocalOptions(PipelineOptions):
                             help='how worker processes are started; by default fork where the system has it')
         parser.add_argument('--bundle_size', type=_positive_number,
                             help='the most elements in a bundle; by default it follows from what they cost')
+        parser.add_argument('--profile', action='store_true',
+                            help='show at the end which transform took the time')
 
 
 class TestOptions(PipelineOptions):

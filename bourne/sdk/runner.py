@@ -11,6 +11,7 @@ from bourne.sdk.graph.graph import Graph
 from bourne.sdk.metrics import MetricResults
 
 if TYPE_CHECKING:
+    from bourne.sdk.model.profile import Profile
     from bourne.sdk.options import PipelineOptions
 
 #: The runners that come with bourne. Others register an entry point in the group ``bourne.runners``.
@@ -60,6 +61,10 @@ class PipelineResult(ABC):
     @abstractmethod
     def metrics(self) -> MetricResults:
         """The run's metrics; final once it has ended."""
+
+    def profile(self) -> Profile | None:
+        """Where the run's time went, if it was run with ``--profile`` by a runner that can tell; else ``None``."""
+        return None
 
 
 class PipelineRunner(ABC):

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
+from contextlib import ExitStack, suppress
+from typing import TYPE_CHECKING
 
 from bourne.engine.plan.stage import Plan
-from bourne.engine.task import Report, Run, StageInstance, Task, TaskResult
+from bourne.engine.task import Report, Run, StageInstance, Task, TaskResult, sampler_for
 from bourne.runners.local.spillstore import SpillStore
+
+if TYPE_CHECKING:
+    from bourne.engine.sampler import Sampler
+    from bourne.sdk.model.profile import Profile
 
 
 class InlineExecutor:
@@ -15,18 +20,23 @@ class InlineExecutor:
 
     Args:
       store: keeps the blocks between stages.
+      profile: gets the samples of a run that is profiled.
     """
 
     slots = 1
 
-    def __init__(self, store: SpillStore) -> None:
+    def __init__(self, store: SpillStore, profile: Profile | None = None) -> None:
         self._plan: Plan | None = None
         self._run: Run | None = None
+        self._sampler: Sampler | None = None
+        self._profile = profile
+        self._stack = ExitStack()
         self.store = store
 
     def open(self, plan: Plan, run: Run) -> None:
         """See :class:`bourne.engine.executor.Executor`."""
         self._plan, self._run = plan, run
+        self._sampler = self._stack.enter_context(sampler_for(run))
 
     def run(self, tasks: Sequence[Task], report: Report) -> Iterator[tuple[Task, TaskResult]]:
         """See :class:`bourne.engine.executor.Executor`."""
@@ -34,7 +44,7 @@ class InlineExecutor:
         assert self._run is not None
         # Not a generator: a StopIteration of a user function would become something else on its way through one.
         first = tasks[0]
-        instance = StageInstance(self._plan, self._run, first.stage, first.sides, self.store)
+        instance = StageInstance(self._plan, self._run, first.stage, first.sides, self.store, self._sampler)
         try:
             results = [(task, instance.run(task, report)) for task in tasks]
         except BaseException:
@@ -46,4 +56,7 @@ class InlineExecutor:
 
     def close(self) -> None:
         """See :class:`bourne.engine.executor.Executor`."""
+        self._stack.close()
+        if self._sampler is not None and self._profile is not None:
+            self._profile.add(self._sampler.take())
         self.store.close()

@@ -16,7 +16,7 @@ import warnings
 from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import attrs
 import cloudpickle
@@ -30,6 +30,9 @@ from bourne.runners.local.folder import make_folder, remove_folder
 from bourne.runners.local.worker import work
 from bourne.sdk.model.coders import registry
 from bourne.sdk.value_provider import RuntimeValueProvider
+
+if TYPE_CHECKING:
+    from bourne.sdk.model.profile import Profile, Spot
 
 #: Tasks for each worker in a stage, so that they end at about the same time although tasks differ.
 TASKS_PER_WORKER = 3
@@ -55,10 +58,12 @@ class ProcessExecutor:
       start_method: ``fork`` or ``spawn``; by default ``fork`` where the system has it.
       temp_dir: where the blocks between stages are kept; by default the system's place for temporary files.
       compress_after: how many bytes all workers write together before they compress blocks.
+      profile: gets the samples of a run that is profiled.
     """
 
     def __init__(self, workers: int, start_method: str | None = None, temp_dir: str | None = None,
-                 compress_after: float = math.inf) -> None:
+                 compress_after: float = math.inf, profile: Profile | None = None) -> None:
+        self._profile = profile
         self._compress_after = compress_after / workers
         self.workers = workers
         self.slots = workers * TASKS_PER_WORKER
@@ -113,6 +118,8 @@ class ProcessExecutor:
                     waiting.appendleft(self._died(worker))
                 elif answer[0] == 'progress':
                     report(answer[1], None)
+                elif answer[0] == 'profile':
+                    self._add_samples(answer[1])
                 elif answer[0] == 'failed':
                     raise unpack(answer[1])
                 else:
@@ -180,12 +187,19 @@ class ProcessExecutor:
             with suppress(BrokenPipeError, ConnectionResetError):
                 _send(worker, ('end',))
             answer = self._answer(worker)
+            while answer is not None and answer[0] == 'profile':
+                self._add_samples(answer[1])
+                answer = self._answer(worker)
             if answer is None:  # died in a teardown: it has nothing that counts
                 worker.process.join()
                 worker.pipe.close()
                 self._pool.remove(worker)
             elif answer[1] is not None:
                 raise unpack(answer[1])
+
+    def _add_samples(self, seconds: dict[Spot, float]) -> None:
+        if self._profile is not None:
+            self._profile.add(seconds)
 
     def _start(self) -> _Worker:
         from multiprocess import get_context

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import os
+import time
 import uuid
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
 from bourne.engine.driver import Driver
 from bourne.engine.executor import Executor
@@ -23,6 +26,12 @@ from bourne.sdk.model.metric import MetricsContainer
 from bourne.sdk.options import LocalOptions, PipelineOptions
 from bourne.sdk.runner import PipelineResult, PipelineRunner, PipelineState
 
+if TYPE_CHECKING:
+    from bourne.sdk.model.profile import Profile
+
+#: What profiles need; imported only for runs with ``--profile``.
+PROFILING = 'bourne.runners.local.profiling'
+
 
 class LocalResult(PipelineResult):
     """A run of the local runner.
@@ -30,11 +39,13 @@ class LocalResult(PipelineResult):
     Args:
       metrics: where the run's metrics are collected.
       progress: its observer.
+      profile: where its samples are collected, if it is profiled.
     """
 
-    def __init__(self, metrics: MetricsContainer, progress: Progress) -> None:
+    def __init__(self, metrics: MetricsContainer, progress: Progress, profile: Profile | None = None) -> None:
         self._metrics = metrics
         self._progress = progress
+        self._profile = profile
         self._state = PipelineState.RUNNING
 
     @property
@@ -57,6 +68,9 @@ class LocalResult(PipelineResult):
     def metrics(self) -> MetricResults:
         return MetricResults(self._metrics)
 
+    def profile(self) -> Profile | None:
+        return self._profile
+
     def __repr__(self) -> str:
         return f'<LocalResult {self._state}>'
 
@@ -74,9 +88,12 @@ class LocalRunner(PipelineRunner):
         local = options.view_as(LocalOptions)
         metrics = MetricsContainer()
         progress = Progress()
-        result = LocalResult(metrics, progress)
-        run = Run(uuid.uuid4().hex[:12], local.bundle_size, group_memory(local))
-        driver = Driver(compile_plan(graph), _executor(local), run, progress, metrics)
+        profiling: Any = import_module(PROFILING) if local.profile else None
+        profile = profiling.Profile() if profiling else None
+        result = LocalResult(metrics, progress, profile)
+        run = Run(uuid.uuid4().hex[:12], local.bundle_size, group_memory(local), local.profile)
+        driver = Driver(compile_plan(graph), _executor(local, profile), run, progress, metrics)
+        start = time.monotonic()
         try:
             with progress, relaxed_collector():
                 driver.run()
@@ -86,17 +103,27 @@ class LocalRunner(PipelineRunner):
         except BaseException:
             result.finished(PipelineState.FAILED)
             raise
+        finally:
+            if profile is not None:
+                profile.elapsed = time.monotonic() - start
+                profile.processes = _workers(local)
+                profiling.show(profile)
         result.finished(PipelineState.DONE)
         return result
 
 
-def _executor(options: LocalOptions) -> Executor:
+def _executor(options: LocalOptions, profile: Profile | None) -> Executor:
     """Where the options want tasks to run."""
-    workers = options.workers or _cores()
+    workers = _workers(options)
     budget = options.memory_budget or default_budget()
     if workers == 1:
-        return InlineExecutor(SpillStore(budget // 2, options.temp_dir))
-    return ProcessExecutor(workers, options.start_method, options.temp_dir, budget // 2)
+        return InlineExecutor(SpillStore(budget // 2, options.temp_dir), profile)
+    return ProcessExecutor(workers, options.start_method, options.temp_dir, budget // 2, profile)
+
+
+def _workers(options: LocalOptions) -> int:
+    """How many processes run tasks."""
+    return options.workers or _cores()
 
 
 def _cores() -> int:
@@ -106,4 +133,4 @@ def _cores() -> int:
 
 def group_memory(options: LocalOptions) -> int:
     """How many bytes the groups of a task may take: half of the budget is theirs, the other half for blocks."""
-    return (options.memory_budget or default_budget()) // 2 // (options.workers or _cores())
+    return (options.memory_budget or default_budget()) // 2 // _workers(options)

@@ -5,7 +5,8 @@ What comes, and the answers, each one pickle:
 ==========================================  ====================================================
 ``('stage', number, sides)``                none; tasks of that stage follow
 ``('task', task)``                          ``('done', result)`` or ``('failed', exception)``,
-                                            and before that perhaps ``('progress', elements, share)``
+                                            and before that perhaps ``('progress', elements)``
+                                            and ``('profile', seconds by spot)``
 ``('end',)``                                ``('ended', exception or None)``: the stage is torn down
 ==========================================  ====================================================
 """
@@ -18,27 +19,31 @@ import pickle
 import signal
 import time
 from contextlib import suppress
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import cloudpickle
 
 from bourne.engine.plan.stage import Plan
-from bourne.engine.task import Run, StageInstance, Task
+from bourne.engine.task import Run, StageInstance, Task, sampler_for
 from bourne.runners.local.collector import relaxed_collector
 from bourne.runners.local.failures import pack
 from bourne.runners.local.filestore import FileStore
 from bourne.sdk.model.coders import registry
 from bourne.sdk.value_provider import RuntimeValueProvider
 
+if TYPE_CHECKING:
+    from bourne.engine.sampler import Sampler
+
 #: Seconds between two messages of progress.
 INTERVAL = 0.2
 
 
 class _Reporter:
-    """Sends progress to the coordinator, not too often."""
+    """Sends progress and samples to the coordinator, not too often."""
 
-    def __init__(self, pipe: Any) -> None:
+    def __init__(self, pipe: Any, sampler: Sampler | None) -> None:
         self._pipe = pipe
+        self._sampler = sampler
         self._elements = 0
         self._next = time.monotonic() + INTERVAL
 
@@ -52,6 +57,8 @@ class _Reporter:
         if self._elements:
             _send(self._pipe, ('progress', self._elements))
             self._elements = 0
+        if self._sampler is not None and (samples := self._sampler.take()):
+            _send(self._pipe, ('profile', samples))
         self._next = time.monotonic() + INTERVAL
 
 
@@ -81,8 +88,8 @@ def work(pipe: Any, others: list[Any], setting: bytes, folder: str, name: str,
         plan, run, options, coders = pickle.loads(setting)
         RuntimeValueProvider.set_runtime_options(options)
         registry.load_custom_type_coder_tuples(coders)
-        with relaxed_collector():
-            _serve(pipe, plan, run, FileStore(folder, name, compress_after))
+        with relaxed_collector(), sampler_for(run) as sampler:
+            _serve(pipe, plan, run, FileStore(folder, name, compress_after), sampler)
     except (EOFError, BrokenPipeError, ConnectionResetError):
         pass  # the coordinator is gone
     except Exception as error:  # the plan cannot be loaded here: the answer to whatever is asked first
@@ -93,20 +100,22 @@ def work(pipe: Any, others: list[Any], setting: bytes, folder: str, name: str,
         os._exit(0)
 
 
-def _serve(pipe: Any, plan: Plan, run: Run, store: FileStore) -> None:
+def _serve(pipe: Any, plan: Plan, run: Run, store: FileStore, sampler: Sampler | None) -> None:
     stages = list(plan.stages)
     instance: StageInstance | None = None
-    reporter = _Reporter(pipe)
+    reporter = _Reporter(pipe, sampler)
     while True:
         match pickle.loads(pipe.recv_bytes()):
             case ('stage', number, sides):
-                instance = StageInstance(plan, run, stages[number], sides, store)
+                instance = StageInstance(plan, run, stages[number], sides, store, sampler)
             case ('task', task):
                 assert instance is not None
                 _send(pipe, _perform(instance, task, store, reporter))
             case ('end',):
                 assert instance is not None
-                _send(pipe, ('ended', _close(instance)))
+                failure = _close(instance)
+                reporter.flush()
+                _send(pipe, ('ended', failure))
                 instance = None
 
 
