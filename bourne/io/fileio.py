@@ -1,8 +1,8 @@
 """Files as elements: find them, read them, and write elements to files by destination and window.
 
-``MatchFiles`` and ``MatchAll`` find files, ``ReadMatches`` gives access to their content, and
-``WriteToFiles`` writes elements to files that depend on the element. How files are named is in
-:mod:`bourne.io.filenaming`.
+``MatchFiles`` and ``MatchAll`` find files, ``MatchContinuously`` finds them as they appear, ``ReadMatches`` gives
+access to their content, and ``WriteToFiles`` writes elements to files that depend on the element. How files are named
+is in :mod:`bourne.io.filenaming`.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Any, BinaryIO
 
 import attrs
 
-from bourne.errors import SourceError, TransformError, UnsupportedError
+from bourne.errors import SourceError, TransformError
 from bourne.io import matching
 from bourne.io.arguments import bounded_input, path_argument, text_of
 from bourne.io.compression import CompressionTypes, check_compression
@@ -27,6 +27,7 @@ from bourne.io.filenaming import (
 )
 from bourne.io.files import digest, open_file
 from bourne.io.matching import EmptyMatchTreatment, match, nothing_matches
+from bourne.io.watching import MatchContinuously
 from bourne.sdk.graph import pickling
 from bourne.sdk.model.dofn import DoFn, TaggedOutput
 from bourne.sdk.model.portable import portable
@@ -104,19 +105,6 @@ class _Match(DoFn):
         if not found and not EmptyMatchTreatment.allow_empty_match(pattern, self._treatment):
             raise nothing_matches(pattern)
         return found
-
-
-class MatchContinuously(PTransform):
-    """Files as they appear. Not there yet: it comes with streams.
-
-    Raises:
-      UnsupportedError: always.
-    """
-
-    def __init__(self, file_pattern: str, *args: Any, **kwargs: Any) -> None:
-        raise UnsupportedError(
-            f'MatchContinuously({file_pattern!r}) is not supported yet: it comes with streams. MatchFiles finds '
-            'the files that are there when the pipeline runs')
 
 
 @portable

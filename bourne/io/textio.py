@@ -7,11 +7,12 @@ modules are imported when they are.
 from __future__ import annotations
 
 import importlib
+import inspect
 from collections.abc import Iterator
 from types import GenericAlias
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from bourne.errors import TransformError, UnsupportedError
+from bourne.errors import TransformError
 from bourne.io.arguments import bounded_input, path_argument
 from bourne.io.compression import CompressionTypes
 from bourne.io.filesink import ShardedFileSink, sharded_sink
@@ -20,9 +21,10 @@ from bourne.io.matching import FileMetadata, match, nothing_matches
 from bourne.io.naming import DEFAULT_TEMPLATE, ShardNaming
 from bourne.io.splitting import FileRange, cut
 from bourne.io.textsource import LineSource, TextFormat
+from bourne.io.watching import MatchContinuously
 from bourne.sdk.model.dofn import DoFn
 from bourne.sdk.model.value_coders import StrUtf8Coder, ToBytesCoder
-from bourne.sdk.pcollection import PCollection
+from bourne.sdk.pcollection import PBegin, PCollection
 from bourne.sdk.ptransform import PTransform, one_input
 from bourne.sdk.transforms.group import Reshuffle
 from bourne.sdk.transforms.pardo import ParDo
@@ -203,16 +205,27 @@ class _ReadRange(DoFn):
 
 
 class ReadAllFromTextContinuously(ReadAllFromText):
-    """Reads the lines of files as they appear. Not there yet: it comes with streams.
+    """Reads the lines of the files that match a pattern, as the files appear: an unbounded collection.
+
+    Args:
+      file_pattern: a path or URL with wildcards.
+      kwargs: the arguments of :class:`~bourne.io.fileio.MatchContinuously` and of :class:`ReadAllFromText`.
 
     Raises:
-      UnsupportedError: always.
+      TransformError: if an argument is not valid.
     """
 
-    def __init__(self, file_pattern: str, **kwargs: Any) -> None:
-        raise UnsupportedError(
-            f'ReadAllFromTextContinuously({file_pattern!r}) is not supported yet: it comes with streams. '
-            'MatchFiles and ReadAllFromText read the files that are there when the pipeline runs')
+    _HOW_TO_MATCH = frozenset(inspect.signature(MatchContinuously).parameters)
+
+    def __init__(self, file_pattern: Any, **kwargs: Any) -> None:
+        watched = {name: kwargs.pop(name) for name in list(kwargs) if name in self._HOW_TO_MATCH}
+        super().__init__(**kwargs)
+        self._files = MatchContinuously(file_pattern, **watched)
+
+    def expand(self, pbegin: Any) -> PCollection[Any]:
+        if not isinstance(pbegin, PBegin):
+            raise TransformError(f'{self.full_label()} starts a pipeline, but was applied to {pbegin!r}')
+        return super().expand(pbegin | self._files)
 
 
 class WriteToText(PTransform):

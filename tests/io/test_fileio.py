@@ -8,7 +8,7 @@ from typing import Any, BinaryIO
 
 import pytest
 
-from bourne.errors import SinkError, SourceError, TransformError, UnsupportedError
+from bourne.errors import SinkError, SourceError, TransformError
 from bourne.io import dynamicsink, fileio
 from bourne.io.compression import CompressionTypes
 from bourne.io.dynamicsink import Addressed, DynamicFileSink, FileMetadata, FileSink, SinkMaker
@@ -16,7 +16,6 @@ from bourne.io.fileio import (
     EmptyMatchTreatment,
     FileResult,
     MatchAll,
-    MatchContinuously,
     MatchFiles,
     ReadableFile,
     ReadMatches,
@@ -104,7 +103,6 @@ class TestMatching:
         (lambda: MatchFiles(3), TransformError, 'MatchFiles: file_pattern must be'),
         (lambda: MatchAll('NEVER'), TransformError, "got 'NEVER'"),
         (lambda: ReadMatches('zip'), TransformError, "got 'zip'"),
-        (lambda: MatchContinuously('x*', 10), UnsupportedError, "MatchContinuously('x*') is not supported yet"),
     ])
     def test_arguments_that_cannot_be_used(self, make: Any, error: type[Exception], message: str) -> None:
         with pytest.raises(error) as caught:

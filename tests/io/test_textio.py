@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 import bourne.io
-from bourne.errors import SourceError, TransformError, UnsupportedError
+from bourne.errors import SourceError, TransformError
 from bourne.io import textio
 from bourne.io.compression import CompressionTypes
 from bourne.io.fileio import MatchFiles
@@ -16,7 +16,6 @@ from bourne.io.files import open_file
 from bourne.io.matching import FileMetadata
 from bourne.io.textio import (
     ReadAllFromText,
-    ReadAllFromTextContinuously,
     ReadFromText,
     ReadFromTextWithFilename,
     WriteToText,
@@ -147,7 +146,6 @@ class TestErrors:
         (lambda: ReadFromText('x', skip_header_lines=-1), TransformError, 'skip_header_lines must be a number'),
         (lambda: ReadAllFromText(desired_bundle_size=0), TransformError, 'desired_bundle_size must be a number'),
         (lambda: ReadAllFromText(compression_type='lz4'), TransformError, "got 'lz4'"),
-        (lambda: ReadAllFromTextContinuously('x*'), UnsupportedError, 'it comes with streams'),
         (lambda: WriteToText(3), TransformError, 'WriteToText: file_path_prefix must be a path or URL'),
         (lambda: WriteToText('x', 3), TransformError, 'file_name_suffix must be a string; got 3'),
         (lambda: WriteToText('x', compression_type=CompressionTypes), TransformError, 'compression_type must be'),
