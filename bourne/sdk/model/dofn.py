@@ -6,7 +6,10 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any, ClassVar, Generic, TypeVar
 
+from bourne.errors import TransformError
 from bourne.sdk.model.dressed import Dressed
+from bourne.sdk.model.state import StateSpec
+from bourne.sdk.model.timer import TimerSpec
 
 TagT = TypeVar('TagT', bound=str)
 T = TypeVar('T')
@@ -114,8 +117,11 @@ class _ContextParam(DoFnParam):
         return (type(self), (self.name, self.factory, self.args, self.kwargs))
 
 
-def _spec_param(name: str) -> Callable[[Any], DoFnParam]:
+def _spec_param(name: str, kind: type = object, example: str = '') -> Callable[[Any], DoFnParam]:
     def make(spec: Any) -> DoFnParam:
+        if not isinstance(spec, kind):
+            raise TransformError(f'DoFn.{name} takes a {kind.__name__}, such as {example}; '
+                                 f'got {spec!r} ({type(spec).__name__})')
         return _SpecParam(name, spec)
 
     make.__name__ = make.__qualname__ = name
@@ -160,8 +166,9 @@ class DoFn:
     BundleFinalizerParam: ClassVar[Any] = DoFnParam('BundleFinalizerParam')
     WatermarkReporterParam: ClassVar[Any] = DoFnParam('WatermarkReporterParam')
     DynamicTimerTagParam: ClassVar[Any] = DoFnParam('DynamicTimerTagParam')
-    StateParam: ClassVar[Any] = staticmethod(_spec_param('StateParam'))
-    TimerParam: ClassVar[Any] = staticmethod(_spec_param('TimerParam'))
+    StateParam: ClassVar[Any] = staticmethod(_spec_param('StateParam', StateSpec, "BagStateSpec('name')"))
+    TimerParam: ClassVar[Any] = staticmethod(_spec_param(
+        'TimerParam', TimerSpec, "TimerSpec('name', TimeDomain.WATERMARK)"))
     RestrictionParam: ClassVar[Any] = staticmethod(_spec_param('RestrictionParam'))
     WatermarkEstimatorParam: ClassVar[Any] = staticmethod(_spec_param('WatermarkEstimatorParam'))
     SetupContextParam: ClassVar[Any] = staticmethod(_context_param('SetupContextParam'))

@@ -31,7 +31,7 @@ from bourne.sdk.model.metric_cells import (
 )
 
 __all__ = [
-    'MetricName', 'MetricKey', 'BUILTIN_NAMESPACE', 'ELEMENTS', 'elements_name',
+    'MetricName', 'MetricKey', 'BUILTIN_NAMESPACE', 'ELEMENTS', 'DROPPED_LATE', 'elements_name',
     'MetricsContainer', 'CellKey', 'CURRENT', 'current_container',
     'PROGRAMS', 'register_program', 'step_of', 'current_step',
     'CELLS', 'Cell', 'CounterCell', 'DistributionCell', 'GaugeCell', 'StringSetCell', 'BoundedTrieCell',
@@ -82,6 +82,8 @@ class MetricKey(NamedTuple):
 BUILTIN_NAMESPACE = 'bourne'
 #: How many elements a transform put into its main output.
 ELEMENTS = MetricName(BUILTIN_NAMESPACE, 'elements')
+#: How many elements came when their window had expired already, and were left out.
+DROPPED_LATE = MetricName(BUILTIN_NAMESPACE, 'dropped_late')
 
 
 def elements_name(tag: str | None = None) -> MetricName:
