@@ -143,7 +143,7 @@ class StageInstance:
         program.begin(writers, router.add)
         try:
             for op in self._stage.sinks:
-                sink = op.payload.sink  # type: ignore[union-attr]
+                sink = op.sink
                 writers[op.label] = sink.open(WriteTask(self._run.id, task.number, sink.shards, task.attempt))
             if not self._open:
                 self._open = True
