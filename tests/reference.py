@@ -41,7 +41,7 @@ from bourne.sdk.model.metric import MetricsContainer, current_container
 from bourne.sdk.model.pane import PANE_INFO_UNKNOWN, PaneInfo, PaneInfoTiming
 from bourne.sdk.model.signature import ELEMENT, Call, plan_call
 from bourne.sdk.model.sink import WriteTask
-from bourne.sdk.model.timestamp import MIN_TIMESTAMP, Timestamp
+from bourne.sdk.model.timestamp import MAX_TIMESTAMP, MIN_TIMESTAMP, Timestamp
 from bourne.sdk.model.trigger import DEFAULT_WINDOWING, Windowing
 from bourne.sdk.model.window import (
     GLOBAL_WINDOW,
@@ -163,13 +163,15 @@ def _evaluate(graph: Graph, transform: Transform, found: Mapping[str, Elements],
 
 def _read(source: Any) -> Elements:
     elements: Elements = []
+    source.check()
     for split in source.splits(1):
         reader = source.open(split)
         while (records := reader.poll()) is not None:
             times = records.timestamps
             if isinstance(times, int):
                 times = [times] * len(records.values)
-            elements += [Element(value, Timestamp(micros=time)) for value, time in zip(records.values, times)]
+            elements += [Element(value, _in_time(Timestamp(micros=time)))
+                         for value, time in zip(records.values, times)]
         reader.close()
     return elements
 
@@ -196,6 +198,12 @@ def _write(sink: Any, elements: Elements, commits: list[Callable[[], Any]] | Non
 
 
 # Windows and grouping.
+
+
+def _in_time(timestamp: Timestamp) -> Timestamp:
+    if not MIN_TIMESTAMP <= timestamp <= MAX_TIMESTAMP:
+        raise ExecutionError(f'{timestamp!r} is outside of event time')
+    return timestamp
 
 
 def _assign(element: Element, windowfn: WindowFn) -> Elements:
@@ -475,9 +483,10 @@ class _ParDo:
             raise ExecutionError(f'an output is tagged {tag!r}, which was not declared')
         made = [attrs.evolve(source, value=value)]
         if isinstance(value, TimestampedValue):
-            made = _assign(attrs.evolve(source, value=value.value, timestamp=value.timestamp), self.windowfn)
+            made = _assign(attrs.evolve(source, value=value.value, timestamp=_in_time(value.timestamp)), self.windowfn)
         elif isinstance(value, WindowedValue):
-            made = [Element(value.value, value.timestamp, window, value.pane_info) for window in value.windows]
+            made = [Element(value.value, _in_time(value.timestamp), window, value.pane_info)
+                    for window in value.windows]
         for element in made:
             if tag == MAIN and self.payload.check_output is not None:
                 self.payload.check_output(element.value)

@@ -13,6 +13,7 @@ from typing import Any, Protocol
 
 from bourne.engine.blocks import Block
 from bourne.engine.bundle import Bundle
+from bourne.engine.ends import check_ends
 from bourne.engine.epoch import Command, Commit, Committed, Epoch, Event, Finish, Release, RunStage, StageDone
 from bourne.engine.exchange import WHOLE, Partitioned, Route, Router, route
 from bourne.engine.executor import Executor
@@ -65,8 +66,7 @@ class Driver:
         Raises:
           Exception: what made it fail; nothing that was not committed before is left.
         """
-        for op in self._sinks.values():
-            op.payload.sink.check()  # type: ignore[union-attr]
+        check_ends(self.plan)
         try:
             self.executor.open(self.plan, self.run_info)
             epoch = Epoch(self.plan)
@@ -82,7 +82,7 @@ class Driver:
             self.executor.close()
             for op in self._sinks.values():
                 with suppress(Exception):  # what was committed stays committed, and a failure keeps its reason
-                    op.payload.sink.cleanup(self.run_info.id)  # type: ignore[union-attr]
+                    op.sink.cleanup(self.run_info.id)
 
     def _perform(self, command: Command) -> Event | None:
         match command:
@@ -134,7 +134,7 @@ class Driver:
         routes = {name: tuple(self._blocks[name]) for name in stage.produced if name in self._blocks}
         root = stage.ops[0].payload
         if isinstance(root, Read):
-            parts: list[Any] = _deal(list(root.source.splits(self.executor.slots)), self.executor.slots)
+            parts: list[Any] = _deal(list(stage.ops[0].source.splits(self.executor.slots)), self.executor.slots)
             return [Task(stage, number, len(parts), splits=tuple(splits), sides=sides, routes=routes)
                     for number, splits in enumerate(parts)]
         count = self._partitions(stage)
@@ -168,7 +168,7 @@ class Driver:
     def _commit(self, label: str) -> None:
         op = self._sinks[label]
         prepared = sorted(self._prepared.get(label, []), key=lambda item: item[0])
-        values = list(op.payload.sink.commit(self.run_info.id, prepared))  # type: ignore[union-attr]
+        values = list(op.sink.commit(self.run_info.id, prepared))
         self._prepared.pop(label, None)
         if MAIN in op.outputs and values:
             router = Router({op.outputs[MAIN]: tuple(self._blocks.get(op.outputs[MAIN], ()))}, self.executor.store)
@@ -179,7 +179,7 @@ class Driver:
     def _abort(self) -> None:
         for label, prepared in self._prepared.items():
             with suppress(Exception):  # what made the run fail is what is raised; and the other sinks have their turn
-                self._sinks[label].payload.sink.abort(  # type: ignore[union-attr]
+                self._sinks[label].sink.abort(
                     self.run_info.id, [token for _, token in prepared])
 
 

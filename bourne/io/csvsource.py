@@ -76,6 +76,9 @@ class CsvSource(Source[Row]):
             raise nothing_matches(pattern)
         return found
 
+    def check(self) -> None:
+        self.files()
+
     def splits(self, desired: int = 1) -> list[CsvSplit]:
         files = self.files()
         inferred = tuple(self.inferred(files).items())

@@ -22,6 +22,7 @@ from bourne.sdk.graph.nodes import (
 from bourne.sdk.model.combinefn import CombineFn
 from bourne.sdk.model.portable import portable
 from bourne.sdk.model.sink import Sink
+from bourne.sdk.model.source import Source
 
 FORWARD = 'forward'
 BY_KEY = 'by key'
@@ -98,6 +99,13 @@ class Op:
         assert isinstance(self.payload, (Combine, PreCombine, MergeCombine)), self.payload
         fn: CombineFn = self.payload.fn
         return fn
+
+    @property
+    def source(self) -> Source[Any]:
+        """The source of an operator that reads."""
+        assert isinstance(self.payload, Read), self.payload
+        source: Source[Any] = self.payload.source
+        return source
 
     @property
     def sink(self) -> Sink[Any]:

@@ -59,7 +59,7 @@ class Idle:
 
     Attributes:
       until: an instant of processing time, in microseconds; ``None`` to poll again in ``POLL_MICROS``.
-      fileno: a descriptor that becomes readable, or ``None``. With a descriptor and no ``until``, only it is waited for.
+      fileno: a descriptor that becomes readable, or ``None``. Alone, it is all that is waited for.
     """
 
     until: int | None = None
@@ -134,6 +134,12 @@ class Source(ABC, Generic[T]):
     def clock(self) -> Clock | None:
         """For scripts of tests: the clock that the whole run goes by."""
         return None
+
+    def check(self) -> None:
+        """Refuses a source that cannot be read, such as files that are not there, before anything runs.
+
+        Called once for a run, in the coordinating process.
+        """
 
     @abstractmethod
     def splits(self, desired: int = 1) -> Sequence[Any]:
