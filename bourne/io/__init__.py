@@ -1,4 +1,4 @@
-"""Reading and writing: files of text, JSON and CSV, and the contracts for sources and sinks of other systems.
+"""Reading and writing: files, lines that arrive, and the contracts for sources and sinks of other systems.
 
 A name is looked up in its module when it is used first, so that importing this package costs nothing.
 """
@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from bourne.io.csvio import ReadFromCsv, WriteToCsv
     from bourne.io.jsonio import ReadFromJson, WriteToJson
+    from bourne.io.sockets import ReadFromSocket
+    from bourne.io.tailing import TailText
     from bourne.io.textio import (
         ReadAllFromText,
         ReadAllFromTextContinuously,
@@ -19,7 +21,7 @@ if TYPE_CHECKING:
         WriteToText,
     )
     from bourne.sdk.model.sink import Sink, Writer, WriteTask
-    from bourne.sdk.model.source import Backlog, BoundedReader, Reader, Records, Source
+    from bourne.sdk.model.source import Backlog, BoundedReader, Idle, Reader, Records, Source
     from bourne.sdk.transforms.read import Read
     from bourne.sdk.transforms.write import Write
 
@@ -37,6 +39,8 @@ _HOMES = {
     'WriteToJson': 'bourne.io.jsonio',
     'ReadFromCsv': 'bourne.io.csvio',
     'WriteToCsv': 'bourne.io.csvio',
+    'TailText': 'bourne.io.tailing',
+    'ReadFromSocket': 'bourne.io.sockets',
     'Read': 'bourne.sdk.transforms.read',
     'Write': 'bourne.sdk.transforms.write',
     'Source': _SOURCE,
@@ -44,6 +48,7 @@ _HOMES = {
     'BoundedReader': _SOURCE,
     'Records': _SOURCE,
     'Backlog': _SOURCE,
+    'Idle': _SOURCE,
     'Sink': _SINK,
     'Writer': _SINK,
     'WriteTask': _SINK,
@@ -52,9 +57,9 @@ _MODULES = ('csvio', 'fileio', 'filesystems', 'jsonio', 'textio')
 
 __all__ = [
     'ReadFromText', 'ReadFromTextWithFilename', 'ReadAllFromText', 'ReadAllFromTextContinuously', 'WriteToText',
-    'ReadFromJson', 'WriteToJson', 'ReadFromCsv', 'WriteToCsv',
+    'ReadFromJson', 'WriteToJson', 'ReadFromCsv', 'WriteToCsv', 'TailText', 'ReadFromSocket',
     'Read', 'Write',
-    'Source', 'Reader', 'BoundedReader', 'Records', 'Backlog', 'Sink', 'Writer', 'WriteTask',
+    'Source', 'Reader', 'BoundedReader', 'Records', 'Backlog', 'Idle', 'Sink', 'Writer', 'WriteTask',
 ]
 
 
