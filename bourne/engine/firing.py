@@ -127,13 +127,13 @@ class Firing:
         self.dropped = 0
         self._gathering = gathering
         self._machine = TriggerMachine(windowing.trigger)
-        self._raw = raw_windows(windowing.windowfn)
-        self._windowing = windowing
+        self._end = raw_windows(windowing.windowfn).end
         self._lateness = windowing.allowed_lateness.micros
         self._accumulating = windowing.accumulation_mode == AccumulationMode.ACCUMULATING
         self._stamp = _stamp(windowing)
         self._ways: dict[int, tuple[First, Add]] = {}
         self._watermark = MIN_MICROS
+        self._oldest = MIN_MICROS
         self._holds = Agenda(self._is_held)
         self._timers = Agenda(self._is_due)
         self._out = Output()
@@ -145,6 +145,11 @@ class Firing:
     def _expiry(self, end: int) -> int:
         """The last watermark at which a window that ends there is remembered."""
         return min(end + self._lateness, MAX_MICROS - 1)
+
+    def _move(self, watermark: int) -> None:
+        """Notes the watermark, and the end of the oldest windows that have not expired."""
+        self._watermark = watermark
+        self._oldest = watermark - self._lateness if watermark < MAX_MICROS else MAX_MICROS + 1
 
     # Elements.
 
@@ -177,18 +182,15 @@ class Firing:
         machine, stamp = self._machine, self._stamp
         closed = end < self._watermark
         if not closed:
-            if stamp is None:
-                slot.time = end
-            else:
-                slot.time = stamp(slot.time, window, time, self._watermark)
-                self._wait(slot, key, window)
-            if machine.quiet:
-                return
-        cells = slot.cells
-        machine.element(cells, now)
-        if machine.ready(cells, closed, True):
-            slot.finished = machine.fire(cells, closed, True)
-            self._pane(slot, key, window, end, False, slot.finished)
+            slot.time = end if stamp is None else stamp(slot.time, window, time, self._watermark)
+        if closed or not machine.quiet:
+            cells = slot.cells
+            machine.element(cells, now)
+            if machine.ready(cells, closed, True):
+                slot.finished = machine.fire(cells, closed, True)
+                self._pane(slot, key, window, end, False, slot.finished)
+        if stamp is not None and slot.time is not None:
+            self._wait(slot, key, window)
         if machine.timed:
             self._schedule(slot, key, window)
 
@@ -202,7 +204,7 @@ class Firing:
         machine, cells = self._machine, slot.cells
         if machine.timed:
             machine.tick(cells, now)
-        expired = self._expiry(end) < self._watermark
+        expired = end < self._oldest
         new = slot.count > 0
         fires = machine.ready(cells, True, new)
         if fires:
@@ -231,7 +233,7 @@ class Firing:
             assert slot is not None
             slot.due = None
             machine.tick(slot.cells, now)
-            end = self._raw.end(window)
+            end = self._end(window)
             closed = end < self._watermark
             if machine.ready(slot.cells, closed, slot.count > 0):
                 slot.finished = machine.fire(slot.cells, closed, slot.count > 0)
@@ -352,13 +354,13 @@ class Firing:
 
     def restore(self, saved: Iterable[Saved], watermark: int) -> None:
         """Takes over what another one had saved, at the watermark of that moment."""
-        self._watermark = watermark
+        self._move(watermark)
         for key, windows in saved:
             for window, fields in windows.items():
                 slot = Slot(self._machine.start())
                 for name, field in zip(_SAVED, fields, strict=True):
                     setattr(slot, name, field)
-                slot.closed = self._raw.end(window) < watermark
+                slot.closed = self._end(window) < watermark
                 self._put(key, window, slot)
                 if slot.time is not None and (self._stamp is not None or slot.closed):
                     self._wait(slot, key, window)

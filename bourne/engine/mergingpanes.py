@@ -19,6 +19,7 @@ Formulas in :mod:`bourne.engine.firing`. Merging: Akidau et al., "The Dataflow M
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from functools import reduce
 from heapq import heappop, heappush
 from typing import Any
 
@@ -73,7 +74,7 @@ class MergingPanes(Firing):
             if slot is None or slot.finished:
                 self.dropped += 1
                 continue
-            self._element(slot, key, window, self._raw.end(window), value, time, way, now)
+            self._element(slot, key, window, self._end(window), value, time, way, now)
 
     def _new(self, key: Any) -> tuple[Any, _Windows]:
         """A new key, or the one that is the same by its encoding, and its windows."""
@@ -93,48 +94,54 @@ class MergingPanes(Firing):
 
     def _place(self, key: Any, windows: _Windows, window: Any) -> tuple[Any, Slot | None]:
         """The window that a new one becomes, and its slot; none if it has expired."""
-        groups = self._merged(windows.slots, window)
-        target = next(target for target, sources in groups.items() if window in sources)
-        if self._expiry(self._raw.end(target)) < self._watermark:
-            if not windows.slots:
+        slots = windows.slots
+        target, groups = self._merged(slots, window)
+        end = self._end(target)
+        if end < self._oldest:
+            if not slots:
                 self._forget(key)
             return target, None
-        for merged, sources in groups.items():
-            held = [source for source in sources if source in windows.slots]
-            if held and held != [merged]:
-                self._join(key, windows, held, merged)
-        slot = windows.slots.get(target)
+        for merged, sources in groups:
+            self._join(key, slots, sources, merged)
+        slot = slots.get(target)
         if slot is None:
-            slot = windows.slots[target] = Slot(self._machine.start())
-            slot.closed = self._raw.end(target) < self._watermark
-        self._await(key, windows)
+            slot = slots[target] = Slot(self._machine.start())
+            slot.closed = end < self._watermark
+        if windows.wake is None or end < windows.wake:
+            self._await(key, windows)
         return target, slot
 
-    def _join(self, key: Any, windows: _Windows, sources: list[Any], target: Any) -> None:
-        """Makes one slot of several."""
-        slots = [windows.slots.pop(source) for source in sources]
-        joined = windows.slots[target] = Slot([])
-        end = self._raw.end(target)
-        joined.closed = end < self._watermark
-        joined.cells, joined.finished = self._machine.merge(
-            [(slot.cells, slot.finished) for slot in slots], joined.closed)
-        joined.count = sum(slot.count for slot in slots)
-        joined.panes = max(slot.panes for slot in slots)
-        joined.later = max(slot.later for slot in slots) if joined.closed else 0
-        if joined.finished:
-            self.dropped += joined.count
-            return
-        for slot in slots:
-            if slot.value is not NOTHING:
-                joined.value = slot.value if joined.value is NOTHING else \
-                    self._gathering.join(joined.value, slot.value)
-        joined.time = self._joined_time([slot.time for slot in slots if slot.time is not None], end)
-        if joined.time is not None and (self._stamp is not None or joined.closed):
+    def _join(self, key: Any, slots: dict[Any, Slot], sources: list[Any], target: Any) -> None:
+        """Makes one slot, that of the window ``target``, of those of other windows."""
+        parts = [slots.pop(source) for source in sources]
+        joined = slots[target] = parts[0]
+        end = self._end(target)
+        closed = end < self._watermark
+        times = [slot.time for slot in parts if slot.time is not None]
+        if len(parts) > 1 or joined.closed != closed:
+            self._join_parts(parts, joined, closed)
+        joined.time = self._joined_time(times, end)
+        # The agendas have it under its old window.
+        joined.held = joined.due = None
+        if joined.time is not None and (self._stamp is not None or closed):
             self._wait(joined, key, target)
         if self._machine.timed:
             self._schedule(joined, key, target)
 
+    def _join_parts(self, parts: list[Slot], joined: Slot, closed: bool) -> None:
+        """Fills in ``joined``, which is the first of the parts."""
+        joined.cells, joined.finished = self._machine.merge([(slot.cells, slot.finished) for slot in parts], closed)
+        joined.closed = closed
+        joined.count = sum(slot.count for slot in parts)
+        joined.panes = max(slot.panes for slot in parts)
+        joined.later = max(slot.later for slot in parts) if closed else 0
+        if joined.finished:
+            self.dropped += joined.count
+        contents = [slot.value for slot in parts if slot.value is not NOTHING]
+        joined.value = NOTHING if joined.finished or not contents else reduce(self._gathering.join, contents)
+
     def _joined_time(self, times: list[int], end: int) -> int | None:
+        """The time of elements that waited with these."""
         if not times:
             return None
         if self._stamp is None:
@@ -145,19 +152,17 @@ class MergingPanes(Firing):
 
     def _await(self, key: Any, windows: _Windows) -> None:
         """Sees to it that the key is looked at when the first of its windows ends or expires."""
-        instant = min(self._next(window, slot) for window, slot in windows.slots.items())
+        ends = [self._expiry(self._end(window)) if slot.closed else self._end(window)
+                for window, slot in windows.slots.items()]
+        instant = min(ends)
         if windows.wake is None or instant < windows.wake:
             windows.wake = instant
             self._number += 1
             heappush(self._instants, (instant, self._number, key))
 
-    def _next(self, window: Any, slot: Slot) -> int:
-        end = self._raw.end(window)
-        return self._expiry(end) if slot.closed else end
-
     def advance(self, watermark: int, now: int) -> Iterable[Bundle]:
         """See :meth:`bourne.engine.keyed.Keyed.advance`."""
-        self._watermark = watermark
+        self._move(watermark)
         instants = self._instants
         while instants and instants[0][0] < watermark:
             instant, _, key = heappop(instants)
@@ -170,16 +175,17 @@ class MergingPanes(Firing):
 
     def _pass(self, key: Any, windows: _Windows, now: int) -> None:
         """The watermark has passed the end or the expiry of some windows of a key, or both."""
-        due = [(self._raw.end(window), window, slot) for window, slot in windows.slots.items()
-               if self._next(window, slot) < self._watermark]
-        for end, window, slot in sorted(due, key=_first):
-            if slot.closed:
-                self._expire(slot, key, window, end)
-            else:
+        slots = windows.slots
+        closed = [(end, window) for window in slots if (end := self._end(window)) < self._watermark]
+        for end, window in sorted(closed, key=_first) if len(closed) > 1 else closed:
+            slot = slots[window]
+            if not slot.closed:
                 self._at_end(slot, key, window, end, now)
-            if self._expiry(end) < self._watermark:
-                del windows.slots[window]
-        if windows.slots:
+            elif end < self._oldest:
+                self._expire(slot, key, window, end)
+            if end < self._oldest:
+                del slots[window]
+        if slots:
             self._await(key, windows)
         else:
             self._forget(key)
@@ -197,29 +203,31 @@ class MergingPanes(Firing):
         self._await(key, windows)
 
 
-def _first(entry: tuple[int, Any, Any]) -> int:
+def _first(entry: tuple[int, Any]) -> int:
     return entry[0]
 
 
-Merged = Callable[[Iterable[Any], Any], dict[Any, list[Any]]]
+#: From the windows that a key has and a new one to the window that this becomes, and to what becomes what: windows
+#: that are there, and into which they merge.
+Merged = Callable[[Iterable[Any], Any], tuple[Any, list[tuple[Any, list[Any]]]]]
 
 
-def _of_sessions(held: Iterable[Any], window: Any) -> dict[Any, list[Any]]:
-    """Which sessions become which when one comes to those that a key has, of which no two overlap."""
+def _of_sessions(held: Iterable[Any], window: Any) -> tuple[Any, list[tuple[Any, list[Any]]]]:
     start, end = window
     met = [one for one in held if one[0] < end and start < one[1]]
-    return {(min([start, *[one[0] for one in met]]), max([end, *[one[1] for one in met]])): [*met, window]}
+    if not met:
+        return window, []
+    target = (min(start, min(met)[0]), max(end, max(one[1] for one in met)))
+    return target, [] if met == [target] else [(target, met)]
 
 
 def _of_any(merge: Callable[[set[Any]], dict[Any, Any]]) -> Merged:
-    """The same for any window function."""
-
-    def merged(held: Iterable[Any], window: Any) -> dict[Any, list[Any]]:
-        held = list(held)
-        final = merge({*held, window})
+    def merged(held: Iterable[Any], window: Any) -> tuple[Any, list[tuple[Any, list[Any]]]]:
+        there = list(held)
+        final = merge({*there, window})
         groups: dict[Any, list[Any]] = {}
-        for one in [*held, window]:
+        for one in there:
             groups.setdefault(final[one], []).append(one)
-        return groups
+        return final[window], [(target, sources) for target, sources in groups.items() if sources != [target]]
 
     return merged

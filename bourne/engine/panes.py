@@ -12,7 +12,7 @@ from typing import Any
 
 from bourne.engine.bundle import Bundle
 from bourne.engine.firing import Firing, Slot, encoded
-from bourne.engine.gathering import Add, First, Gathering, gathering
+from bourne.engine.gathering import NOTHING, Add, First, Gathering, gathering
 from bourne.engine.keyed import Keyed
 from bourne.engine.mergingpanes import MergingPanes
 from bourne.engine.plan.stage import OpPayload
@@ -60,6 +60,9 @@ class Panes(Firing):
         return None if table is None else table.slots.get(key)
 
     def _insert(self, rows: Iterable[tuple[Any, int, Any]], way: tuple[First, Add], now: int) -> None:
+        first, add = way
+        # Then nothing but its content matters of an element that is not late.
+        plain = self._machine.quiet and self._stamp is None
         current: Any = self
         table: _Table | None = None
         for (key, value), time, window in rows:
@@ -75,12 +78,18 @@ class Panes(Firing):
             if slot.finished:
                 self.dropped += 1
                 continue
+            if plain and not table.closed:
+                content = slot.value
+                slot.value = first(value) if content is NOTHING else add(content, value)
+                slot.count += 1
+                slot.time = table.end
+                continue
             self._element(slot, key, window, table.end, value, time, way, now)
 
     def _open(self, window: Any) -> _Table | None:
         """A table for a window; ``None`` if the window has expired."""
-        end = self._raw.end(window)
-        if self._expiry(end) < self._watermark:
+        end = self._end(window)
+        if end < self._oldest:
             return None
         table = self._tables[window] = _Table(end, end < self._watermark)
         self._await(window, self._expiry(end) if table.closed else end)
@@ -103,7 +112,7 @@ class Panes(Firing):
 
     def advance(self, watermark: int, now: int) -> Iterable[Bundle]:
         """See :meth:`bourne.engine.keyed.Keyed.advance`."""
-        self._watermark = watermark
+        self._move(watermark)
         instants = self._instants
         bundles: list[Bundle] = []
         while instants and instants[0][0] < watermark:
@@ -117,7 +126,7 @@ class Panes(Firing):
 
     def _pass(self, window: Any, table: _Table, now: int) -> None:
         """The watermark has passed the end of a window, its expiry, or both."""
-        end, expiry = table.end, self._expiry(table.end)
+        end = table.end
         if table.closed:
             for key, slot in table.slots.items():
                 self._expire(slot, key, window, end)
@@ -125,10 +134,10 @@ class Panes(Firing):
             table.closed = True
             for key, slot in table.slots.items():
                 self._at_end(slot, key, window, end, now)
-        if expiry < self._watermark:
+        if end < self._oldest:
             del self._tables[window]
         else:
-            self._await(window, expiry)
+            self._await(window, self._expiry(end))
 
     def _slots(self) -> Iterator[tuple[Any, Any, Slot]]:
         for window, table in self._tables.items():

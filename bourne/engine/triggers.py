@@ -370,7 +370,7 @@ def _node(trigger: TriggerFn, initial: Cells) -> _Node:
     match trigger:
         case DefaultTrigger():
             return _Default()
-        case Always():
+        case Always() | Repeatedly(underlying=AfterCount(count=1)):
             return _Always()
         case Never():
             return _Never()
