@@ -4,18 +4,26 @@ from __future__ import annotations
 
 import sys
 import threading
+from typing import Any
 from unittest import SkipTest
 
 import pytest
 
-from bourne.errors import OptionsError, PickleError
+from bourne.errors import AssertionFailed, OptionsError, PickleError, TransformError
 from bourne.runners.local import LocalRunner
 from bourne.sdk.graph.graph import Graph
+from bourne.sdk.graph.nodes import Combine
+from bourne.sdk.model.combinefn import CombineFn, MeanCombineFn
 from bourne.sdk.options import LocalOptions, PipelineOptions, StandardOptions, TestOptions
 from bourne.sdk.runner import PipelineResult, PipelineRunner, PipelineState
+from bourne.sdk.testing.merging import InTwoParts
 from bourne.sdk.testing.pipeline import ENVIRONMENT, TestPipeline, running_on
+from bourne.sdk.testing.util import assert_that, equal_to
+from bourne.sdk.transforms.combine import CombineGlobally, CombinePerKey
+from bourne.sdk.transforms.combiners import Largest, ToListCombineFn
 from bourne.sdk.transforms.create import Create
 from bourne.sdk.transforms.pardo import Map
+from tests.reference import ReferenceRunner
 
 
 class Recorder(PipelineRunner):
@@ -152,3 +160,65 @@ def test_a_virtual_clock_is_an_option() -> None:
                      TestPipeline(argv=['--virtual_clock'])):
         assert pipeline.options.view_as(TestOptions).virtual_clock
     assert not TestPipeline().options.view_as(TestOptions).virtual_clock
+
+
+class Joined(CombineFn):
+    """Texts in any order, as one. Its merging is what a test says."""
+
+    def __init__(self, merge: Any) -> None:
+        self.merge = merge
+
+    def create_accumulator(self, *args: Any, **kwargs: Any) -> list[str]:
+        return []
+
+    def add_input(self, mutable_accumulator: list[str], element: str, *args: Any, **kwargs: Any) -> list[str]:
+        return [*mutable_accumulator, element]
+
+    def merge_accumulators(self, accumulators: Any, *args: Any, **kwargs: Any) -> Any:
+        return self.merge(list(accumulators))
+
+    def extract_output(self, accumulator: list[str], *args: Any, **kwargs: Any) -> str:
+        return ''.join(sorted(accumulator))
+
+
+def flat(parts: list[list[str]]) -> list[str]:
+    return [text for part in parts for text in part]
+
+
+@pytest.mark.parametrize('values', ['abc', 'ab', 'a', ''])
+@pytest.mark.parametrize('runner', [None, ReferenceRunner()], ids=['local', 'reference'])
+def test_few_elements_are_merged(values: str, runner: Any) -> None:
+    with TestPipeline(runner) as p:
+        texts = p | Create(list(values), reshuffle=False)
+        assert_that(texts | CombineGlobally(Joined(flat)), equal_to([values]), 'all')
+        assert_that(texts | Map(lambda x: ('k', x)) | CombinePerKey(Joined(flat)),
+                    equal_to([('k', values)] if values else []), 'of k')
+
+
+@pytest.mark.parametrize('runner', [None, ReferenceRunner()], ids=['local', 'reference'])
+def test_a_merge_that_gives_nothing_is_reported(runner: Any) -> None:
+    for values in ('abc', 'ab'):
+        p = TestPipeline(runner)
+        p | Create(list(values)) | CombineGlobally(Joined(lambda parts: None))
+        with pytest.raises(TransformError, match=r'Joined\.merge_accumulators returned None for 2 accumulators'):
+            p.run()
+    with TestPipeline(runner) as p:
+        assert_that(p | Create(['a']) | CombineGlobally(Joined(lambda parts: None)), equal_to(['a']))
+
+
+def test_a_merge_that_drops_something_gives_a_wrong_result() -> None:
+    p = TestPipeline()
+    assert_that(p | Create([('k', 'a'), ('k', 'b')]) | CombinePerKey(Joined(lambda parts: parts[0])),
+                equal_to([('k', 'ab')]))
+    with pytest.raises(AssertionFailed):
+        p.run()
+
+
+def test_known_functions_stay_known() -> None:
+    runner = Recorder()
+    fns = [sum, len, Largest(3), MeanCombineFn(), ToListCombineFn()]
+    with TestPipeline(runner) as p:
+        for number, fn in enumerate(fns):
+            p | f'create {number}' >> Create([('k', 1)]) | f'combine {number}' >> CombinePerKey(fn)
+    assert not any(isinstance(one.payload.fn, InTwoParts) for one in runner.graphs[0].transforms
+                   if isinstance(one.payload, Combine))

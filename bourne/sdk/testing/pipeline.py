@@ -15,6 +15,7 @@ from bourne.sdk.graph.graph import Graph
 from bourne.sdk.options import PipelineOptions, TestOptions
 from bourne.sdk.pipeline import Pipeline
 from bourne.sdk.runner import PipelineResult, PipelineRunner, PipelineState
+from bourne.sdk.testing.merging import merging
 
 #: Flags for every test pipeline of the process that is given none of its own.
 ENVIRONMENT = 'BOURNE_TEST_PIPELINE_OPTIONS'
@@ -53,6 +54,8 @@ def running_on(runner: str | PipelineRunner | None = None, flags: Iterable[str] 
 
 class TestPipeline(Pipeline):
     """A pipeline for tests. Its graph goes to JSON and back before it runs, so that every test tests that, too.
+
+    A ``CombineFn`` combines in two parts, so that its ``merge_accumulators`` is called if a key has two values.
 
     ::
 
@@ -121,7 +124,7 @@ class TestPipeline(Pipeline):
         return result
 
     def _prepare(self, graph: Graph) -> Graph:
-        return Graph.from_json(graph.to_json())
+        return merging(Graph.from_json(graph.to_json()))
 
     def get_pipeline_options(self) -> PipelineOptions:
         """The options."""
