@@ -94,7 +94,8 @@ class Outputs:
             raise AttributeError(error.args[0]) from None
 
     def __repr__(self) -> str:
-        shown = {self._main if tag is None else tag: values for tag, values in self._lists.items()}
+        shown = {self._main if tag is None else tag: values for tag, values in self._lists.items()
+                 if values or tag is not None or self._main is not None}  # a Partition has no main output
         return f'Outputs({shown!r})'
 
 

@@ -6,7 +6,9 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from bourne.errors import PipelineError
+from bourne.sdk.graph import outline
 from bourne.sdk.model.trigger import Windowing
+from bourne.sdk.typehints import describe
 
 if TYPE_CHECKING:
     from bourne.sdk.pipeline import Pipeline
@@ -85,6 +87,17 @@ class PCollection(PValue, Generic[T]):
     def __repr__(self) -> str:
         from_ = f' from {self.id!r}' if self.id else ''
         return f'<PCollection{from_}>'
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows: label, element type and windowing, and no data, for there is none."""
+        from html import escape
+
+        facts = {'from': self.id, 'elements': describe(self.element_type),
+                 'windowing': outline.windowing(self.windowing) or 'GlobalWindows()',
+                 'size': 'bounded' if self.is_bounded else 'unbounded'}
+        rows = ''.join(f'<tr><td>{name}</td><td style="text-align: left"><code>{escape(text)}</code></td></tr>'
+                       for name, text in facts.items())
+        return f'<table><tr><th colspan="2" style="text-align: left">PCollection</th></tr>{rows}</table>'
 
     def __reduce__(self) -> Any:
         raise PipelineError(f'{self!r} was captured by a function or object that is sent to workers. A collection is '

@@ -20,6 +20,7 @@ from bourne.sdk.transforms.create import Create
 from bourne.sdk.transforms.flatten import Flatten
 from bourne.sdk.transforms.group import CoGroupByKey, GroupByKey
 from bourne.sdk.transforms.pardo import FlatMap, Map
+from bourne.sdk.transforms.partition import Partition
 from tests.runners import EngineRunner
 
 
@@ -61,6 +62,12 @@ def test_several_outputs() -> None:
     assert (odd, even) == ([10, 30], [20])
     assert len(out) == 2
     assert repr(out) == "Outputs({None: [1, 2, 3], 'odd': [10, 30], 'even': [20]})"
+
+
+def test_a_partition_has_no_main_output() -> None:
+    out = [1, 2, 3] | Partition(lambda x, n: x % n, 2)
+    assert repr(out) == "Outputs({'0': [2], '1': [1, 3]})"
+    assert [part | Map(str) for part in out] == [['2'], ['1', '3']]
 
 
 def test_several_outputs_with_a_main_name() -> None:

@@ -8,10 +8,12 @@ import pytest
 
 from bourne.errors import PipelineError, TransformError
 from bourne.sdk.model.dofn import TaggedOutput
+from bourne.sdk.model.window import FixedWindows
 from bourne.sdk.pcollection import PBegin, PDone
 from bourne.sdk.pipeline import Pipeline
 from bourne.sdk.transforms.create import Create
 from bourne.sdk.transforms.pardo import FlatMap, Map
+from bourne.sdk.transforms.window import WindowInto
 
 
 @pytest.fixture
@@ -95,3 +97,12 @@ def test_what_was_captured_is_refused_on_a_cluster_as_here(numbers: Any) -> None
         numbers.pipeline.run()
     assert 'captured' in str(caught.value)
     assert not isinstance(caught.value, PipelineError)
+
+
+def test_a_notebook_shows_what_is_known_and_no_data() -> None:
+    made = Pipeline() | 'a<b' >> Create([('secret', 1)]) | 'in windows' >> WindowInto(FixedWindows(60))
+    shown = made._repr_html_()
+    for text in ('PCollection', 'in windows', 'tuple[str, int]', 'FixedWindows(60)', 'bounded'):
+        assert f'>{text}<' in shown
+    assert 'secret' not in shown
+    assert '>a&lt;b<' in (Pipeline() | 'a<b' >> Create([1]))._repr_html_()
