@@ -9,14 +9,16 @@ from bourne.engine.blocks import Block, BlockStore
 from bourne.engine.bundle import Bundle
 from bourne.engine.combining import folding, of_all, of_nothing
 from bourne.engine.grouping import group, group_inputs, is_timed
+from bourne.engine.keyed import Keyed
 from bourne.engine.keyhash import key_group, partition_of
 from bourne.engine.oversize import Piece, StoredValues, large_keys, pieces, stored_values, without
+from bourne.engine.panes import windowing_operator
 from bourne.engine.plan.stage import BY_KEY, MergeCombine, Op, Plan
 from bourne.engine.windows import raw_windows
 from bourne.sdk.graph.nodes import Combine, GroupByKey
 from bourne.sdk.model.pane import ONLY_PANE
-from bourne.sdk.model.timestamp import GLOBAL_END_MICROS
-from bourne.sdk.model.trigger import DEFAULT_WINDOWING, Windowing
+from bourne.sdk.model.timestamp import GLOBAL_END_MICROS, MAX_MICROS
+from bourne.sdk.model.trigger import DEFAULT_WINDOWING, Windowing, goes_by_elements
 from bourne.sdk.model.window import GLOBAL_WINDOW
 
 
@@ -47,6 +49,8 @@ def rooted(plan: Plan, root: Op, number: int, partitions: int, blocks: Mapping[s
 
 def _keyed(root: Op, piece: Piece, windowing: Windowing, limit: int | None) -> Iterator[Bundle]:
     """What an operator that groups by key makes of a piece."""
+    if goes_by_elements(windowing.trigger):
+        return _panes(windowing_operator(root.payload, windowing), piece)
     match root.payload:
         case GroupByKey():
             return _groups(root.payload, piece, windowing, limit)
@@ -55,6 +59,13 @@ def _keyed(root: Op, piece: Piece, windowing: Windowing, limit: int | None) -> I
         case MergeCombine(fn=fn):
             return _merge((piece.store.get(block) for _, block in piece.parts), fn, windowing)
     raise AssertionError(root.payload)
+
+
+def _panes(operator: Keyed, piece: Piece) -> Iterator[Bundle]:
+    """The panes that fire as the elements come, and when the watermark goes from the beginning to the end."""
+    for port, block in piece.parts:
+        yield from operator.add(port, piece.store.get(block), 0)
+    yield from operator.advance(MAX_MICROS, 0)
 
 
 def _groups(payload: GroupByKey, piece: Piece, windowing: Windowing, limit: int | None) -> Iterator[Bundle]:

@@ -8,10 +8,7 @@ from bourne.engine.program.calls import unsupported
 from bourne.errors import UnsupportedError
 from bourne.sdk.graph.graph import Graph
 from bourne.sdk.graph.nodes import Combine, GroupByKey, ParDo, Read, Transform
-from bourne.sdk.model.trigger import AccumulationMode, AfterWatermark, DefaultTrigger, Windowing
-
-#: Triggers that fire one pane for each key and window once the data is complete.
-_ONE_PANE = (DefaultTrigger(), AfterWatermark())
+from bourne.sdk.model.trigger import AccumulationMode
 
 
 def check_supported(graph: Graph) -> None:
@@ -33,13 +30,7 @@ def _unsupported(graph: Graph, transform: Transform) -> Iterator[str]:
         case ParDo() as payload:
             yield from unsupported(payload)
         case GroupByKey() | Combine():
-            yield from _firing(graph.collections[transform.inputs[0]].windowing)
+            if graph.collections[transform.inputs[0]].windowing.accumulation_mode == AccumulationMode.RETRACTING:
+                yield 'the accumulation mode RETRACTING'
         case Read(source=source) if not source.bounded:
             yield f'an unbounded source ({source!r})'
-
-
-def _firing(windowing: Windowing) -> Iterator[str]:
-    if windowing.accumulation_mode == AccumulationMode.RETRACTING:
-        yield 'the accumulation mode RETRACTING'
-    if windowing.trigger not in _ONE_PANE:
-        yield f'the trigger {windowing.trigger!r} (only the default trigger runs so far)'

@@ -6,14 +6,15 @@ import attrs
 
 from bourne.engine.plan.stage import MergeCombine, Op, Plan, PreCombine
 from bourne.sdk.graph.nodes import MAIN, Collection, Combine
+from bourne.sdk.model.trigger import goes_by_elements
 from bourne.sdk.model.window import TimestampCombiner
 
 
 def lift_combiners(plan: Plan) -> Plan:
     """Splits each Combine that allows it into one PreCombine for each input and a MergeCombine.
 
-    Not lifted are merging windows, whose elements are not yet in their final window, and results whose timestamp
-    depends on the elements' timestamps, which accumulators do not carry.
+    Not lifted are merging windows, whose elements are not yet in their final window, results whose timestamp depends on
+    the elements' timestamps, which accumulators do not carry, and those of triggers that count elements.
     """
     collections = dict(plan.collections)
     taken = {op.label for op in plan.ops} | collections.keys()
@@ -38,5 +39,5 @@ def lift_combiners(plan: Plan) -> Plan:
 
 def _liftable(op: Op, collections: dict[str, Collection]) -> bool:
     windowings = [collections[name].windowing for name in op.inputs]
-    return all(not windowing.windowfn.is_merging()
+    return all(not windowing.windowfn.is_merging() and not goes_by_elements(windowing.trigger)
                and windowing.timestamp_combiner == TimestampCombiner.OUTPUT_AT_EOW for windowing in windowings)

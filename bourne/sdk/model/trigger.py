@@ -58,7 +58,7 @@ class TriggerFn:
 @portable
 @attrs.frozen
 class DefaultTrigger(TriggerFn):
-    """Fires when the watermark passes the end of the window, and again for late data: at most once a bundle."""
+    """Fires when the watermark passes the end of the window, and then for every late element."""
 
 
 @portable
@@ -73,8 +73,6 @@ class Never(TriggerFn):
     """Never fires by itself; the window's expiry still emits what has arrived."""
 
 
-
-
 @portable
 @attrs.frozen
 class AfterWatermark(TriggerFn):
@@ -82,7 +80,8 @@ class AfterWatermark(TriggerFn):
 
     Args:
       early: fires speculative panes before, again and again.
-      late: fires panes for data that comes after, again and again.
+      late: fires panes for data that comes after, again and again. Without it the trigger finishes at the end of the
+        window.
     """
 
     early: TriggerFn | None = attrs.field(default=None)
@@ -98,7 +97,7 @@ class AfterWatermark(TriggerFn):
 @portable
 @attrs.frozen
 class AfterProcessingTime(TriggerFn):
-    """Fires ``delay`` after the first element of a pane arrived.
+    """Fires once, ``delay`` after the first element arrived.
 
     Args:
       delay: in seconds of processing time.
@@ -110,7 +109,7 @@ class AfterProcessingTime(TriggerFn):
 @portable
 @attrs.frozen
 class AfterCount(TriggerFn):
-    """Fires when a pane holds at least ``count`` elements.
+    """Fires once, as soon as ``count`` elements have arrived.
 
     Args:
       count: a number of elements, at least 1.
@@ -139,7 +138,7 @@ class Repeatedly(TriggerFn):
 @portable
 @attrs.frozen(init=False)
 class AfterAny(TriggerFn):
-    """Fires once, as soon as any of its triggers does."""
+    """Fires whenever any of its triggers does, until any of them has finished."""
 
     triggers: tuple[TriggerFn, ...]
 
@@ -150,7 +149,7 @@ class AfterAny(TriggerFn):
 @portable
 @attrs.frozen(init=False)
 class AfterAll(TriggerFn):
-    """Fires once, as soon as all of its triggers have."""
+    """Fires whenever all of its triggers are ready to, until all of them have finished."""
 
     triggers: tuple[TriggerFn, ...]
 
@@ -161,7 +160,7 @@ class AfterAll(TriggerFn):
 @portable
 @attrs.frozen(init=False)
 class AfterEach(TriggerFn):
-    """Fires by its triggers one after the other."""
+    """Fires as its first trigger does until that has finished, then as its second does, and so on."""
 
     triggers: tuple[TriggerFn, ...]
 
@@ -200,22 +199,35 @@ def may_finish(trigger: TriggerFn, late_data: bool = True) -> bool:
       late_data: whether elements are taken after the end of their window.
     """
     match trigger:
-        case DefaultTrigger() | Always() | Never() | Repeatedly():
-            return False
         case AfterWatermark(late=late):
             return late is None and late_data
         case AfterAny(triggers=parts):
-            return any(may_finish(part, late_data) or fires_once(part) for part in parts)
+            return any(may_finish(part, late_data) for part in parts)
         case AfterAll(triggers=parts) | AfterEach(triggers=parts):
             return all(may_finish(part, late_data) for part in parts)
-        case OrFinally():
-            return True
-    return fires_once(trigger)
+        case OrFinally(body=body, finally_=end):
+            return may_finish(body, late_data) or _may_fire(end, late_data)
+    return isinstance(trigger, (AfterCount, AfterProcessingTime))
 
 
-def fires_once(trigger: TriggerFn) -> bool:
-    """True if the trigger finishes with its first firing."""
-    return isinstance(trigger, (AfterCount, AfterProcessingTime, AfterAny, AfterAll))
+def _may_fire(trigger: TriggerFn, late_data: bool) -> bool:
+    """True if the trigger may fire although there may be more data."""
+    match trigger:
+        case DefaultTrigger():
+            return late_data
+        case AfterWatermark(early=early):
+            return early is not None or late_data
+        case Never():
+            return False
+        case Repeatedly(underlying=part) | AfterEach(triggers=(part, *_)):
+            return _may_fire(part, late_data)
+        case AfterAny(triggers=parts):
+            return any(_may_fire(part, late_data) for part in parts)
+        case AfterAll(triggers=parts):
+            return all(_may_fire(part, late_data) for part in parts)
+        case OrFinally(body=body, finally_=end):
+            return _may_fire(body, late_data) or _may_fire(end, late_data)
+    return True
 
 
 def may_wait_for_ever(trigger: TriggerFn) -> bool:
@@ -269,8 +281,31 @@ def continuation(trigger: TriggerFn) -> TriggerFn:
             inner = (AfterAny if kind else type(trigger))(*map(continuation, parts))
             return Repeatedly(inner) if kind else inner
         case OrFinally(body=body, finally_=end):
-            return OrFinally(continuation(body), continuation(end))
+            # The end is the upstream's to see: all panes before it count, and one of them must not end this.
+            return Repeatedly(OrFinally(continuation(body), continuation(end)))
     return trigger
+
+
+def goes_by_elements(trigger: TriggerFn) -> bool:
+    """True if the trigger may fire while elements of a window come and no time passes.
+
+    If not, each key and window has a single pane wherever the watermark goes at once from the beginning to the end, as
+    it does in batch.
+    """
+    match trigger:
+        case AfterCount() | Always():
+            return True
+        case AfterWatermark(early=early):
+            return early is not None and goes_by_elements(early)
+        case Repeatedly(underlying=part) | AfterEach(triggers=(part, *_)):
+            return goes_by_elements(part)
+        case AfterAny(triggers=parts):
+            return any(map(goes_by_elements, parts))
+        case AfterAll(triggers=parts):
+            return all(map(goes_by_elements, parts))
+        case OrFinally(body=body, finally_=end):
+            return goes_by_elements(body) or goes_by_elements(end)
+    return False
 
 
 @portable
