@@ -34,6 +34,10 @@ class ReadFromCsv(PTransform):
     not suit later is an error that says where it is. Missing values are ``None`` in every type; what counts
     as missing is what pandas takes for it. A row with too few or too many fields is an error.
 
+    An empty field is a missing value whether it is quoted or not, as in pandas; Python's csv module does not tell
+    them apart. To keep empty texts, have a word for missing values: ``WriteToCsv(path, na_rep='NULL')`` and
+    ``ReadFromCsv(path, na_values='NULL', keep_default_na=False)``.
+
     Args:
       path: a path or URL, perhaps with wildcards (:mod:`bourne.io.globs`).
       splittable: whether a large file may be cut at ends of lines and read in parallel. Say true only if no
@@ -173,7 +177,8 @@ class WriteToCsv(PTransform):
       sep: what is between fields, one character.
       columns: the fields to write, in this order.
       header: whether to write names, or the names to write in place of the fields'.
-      na_rep: what is written for ``None`` and NaN.
+      na_rep: what is written for ``None`` and NaN. If it is empty, as it is by default, an empty text and ``None``
+        are both read back as ``None``.
       float_format: how floats are written, such as ``'%.3f'``.
       quoting: when fields are quoted, one of the csv module's constants.
       quotechar: what they are quoted with.

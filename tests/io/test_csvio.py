@@ -22,6 +22,8 @@ from bourne.io.files import open_file
 from bourne.io.splitting import FileRange
 from bourne.sdk.model.row import Row
 from bourne.sdk.pipeline import Pipeline
+from bourne.sdk.testing.pipeline import TestPipeline
+from bourne.sdk.testing.util import assert_that, equal_to
 from bourne.sdk.transforms.create import Create
 from bourne.sdk.transforms.pardo import Map
 from tests.io.reading import cuts, positions, read_all, read_split
@@ -276,6 +278,20 @@ def test_arguments_for_writing_that_cannot_be_used(
     with pytest.raises(error) as caught:
         WriteToCsv('x', **arguments)
     assert message in str(caught.value)
+
+
+def test_empty_texts_and_missing_values(tmp_path: Path) -> None:
+    """By default both are read as missing, quoted or not, as pandas does. With a word for missing values both stay."""
+    rows = [Row(a='', b=1), Row(a=None, b=2), Row(a='x', b=3)]
+    for name, write, read, found in (
+            ('default', {}, {}, [None, None, 'x']),
+            ('quoted', {'quoting': csv.QUOTE_ALL}, {}, [None, None, 'x']),
+            ('word', {'na_rep': 'NULL'}, {'na_values': 'NULL', 'keep_default_na': False}, ['', None, 'x'])):
+        with TestPipeline() as p:
+            p | Create(rows) | WriteToCsv(str(tmp_path / name), **write)
+        with TestPipeline() as p:
+            back = p | ReadFromCsv(str(tmp_path / f'{name}-*'), **read) | Map(lambda row: (row.a, row.b))
+            assert_that(back, equal_to(list(zip(found, (1, 2, 3), strict=True))))
 
 
 def test_through_pipelines(tmp_path: Path) -> None:
