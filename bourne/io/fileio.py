@@ -217,6 +217,10 @@ class WriteToFiles(PTransform):
     elements of its first destinations to files of their own; those of all further ones are brought together
     first, in ``shards`` groups for each destination, so that never many files are open.
 
+    What an earlier run wrote under the same names is replaced. Its other files stay, for only the naming function
+    knows which these are: write to a directory of its own for each run, or empty it beforehand, if a run may have
+    other destinations, windows or numbers of shards than the one before.
+
     The output is a :class:`FileResult` for each file, in the global window.
 
     Args:

@@ -204,6 +204,14 @@ class TestWriteToFiles:
         assert contents(tmp_path) == {'out/d-00000-of-00001': 'x\n'}
         assert list((tmp_path / 'tmp').iterdir()) == []
 
+    def test_files_of_an_earlier_run(self, tmp_path: Path) -> None:
+        """Those of the same names are replaced, others are not ours to know."""
+        for elements in (['one', 'two'], ['two and more']):
+            with Pipeline() as p:
+                p | Create(elements) | WriteToFiles(
+                    str(tmp_path), destination_prefix_naming('.txt'), lambda element: element[:3])
+        assert contents(tmp_path) == {'one-00000-of-00001.txt': 'one\n', 'two-00000-of-00001.txt': 'two and more\n'}
+
     def test_names_that_are_not_unique(self, tmp_path: Path) -> None:
         with pytest.raises(SinkError, match="file_naming gave the name 'same' to more than one file"), Pipeline() as p:
             p | Create(['a', 'b']) | WriteToFiles(
