@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from bourne.engine.blocks import Block, BlockStore
 from bourne.engine.bundle import Bundle
 from bourne.engine.exchange import Partitioned, Route, Router
+from bourne.engine.oversize import Piece, pieces
 from bourne.engine.plan.stage import Plan, Stage
 from bourne.engine.program.program import Program, Views
 from bourne.engine.roots import rooted
@@ -20,6 +21,7 @@ from bourne.sdk.graph.nodes import ParDo, Read
 from bourne.sdk.model.metric import MetricsContainer
 from bourne.sdk.model.sink import Writer, WriteTask
 from bourne.sdk.model.source import DEFAULT_RECORDS, Source
+from bourne.sdk.model.timestamp import MAX_MICROS
 
 if TYPE_CHECKING:
     from bourne.engine.sampler import Sampler
@@ -33,12 +35,14 @@ class Run(NamedTuple):
       bundle_size: the most elements of a bundle, or ``None`` to let the engine choose.
       group_memory: how many bytes the groups of a task may take in memory, or ``None`` for no limit.
       profile: whether what tasks do is sampled.
+      now: processing time when the run began, in microseconds: in a batch no time passes.
     """
 
     id: str
     bundle_size: int | None = None
     group_memory: int | None = None
     profile: bool = False
+    now: int = 0
 
 
 class Task(NamedTuple):
@@ -86,6 +90,8 @@ Report = Callable[[int, float | None], None]
 
 #: About how many bytes a key with its accumulator takes in a table.
 ENTRY = 400
+#: State takes more memory than the elements that it was made of, if these are small: about so many times as much.
+STATE_SHARE = 4
 #: What samples tasks; imported only for runs that are profiled.
 SAMPLER = 'bourne.engine.sampler'
 
@@ -119,7 +125,8 @@ class StageInstance:
         self._sampler = sampler
         with self._sampled(None):
             entries = run.group_memory / ENTRY if run.group_memory is not None else math.inf
-            self._program = Program(plan, stage, _views(plan, stage, sides, store), entries)
+            self._program = Program(plan, stage, _views(plan, stage, sides, store), entries, run.bundle_size)
+            self._program.now = run.now
         self._open = False
 
     def _sampled(self, program: Program | None) -> AbstractContextManager[None]:
@@ -176,6 +183,9 @@ class StageInstance:
         """Gives the program its input, a bundle at a time."""
         program, size = self._program, self._run.bundle_size
         root = program.layout.root
+        if self._stage.ops[0].is_stateful:
+            self._feed_by_key(task, report)
+            return
         if root is None:
             for name, blocks in task.blocks.items():
                 for bundle in _cut(map(self._store.get, blocks), size):
@@ -190,6 +200,22 @@ class StageInstance:
         for bundle in _cut(program.watch_root(made), size):
             program.process_root(bundle)
             report(len(bundle), None)
+
+
+    def _feed_by_key(self, task: Task, report: Report) -> None:
+        """Gives a stateful program its input, as many keys at a time as there is memory for, each until its end."""
+        program, limit = self._program, self._run.group_memory
+        names = list(task.blocks)
+        whole = Piece([(port, block) for port, name in enumerate(names) for block in task.blocks[name]],
+                      self._store, task.number, task.partitions)
+        fitting = iter([whole] if limit is None else pieces(whole, limit // STATE_SHARE))
+        while (piece := program.step(0, '', next, fitting, None)) is not None:
+            program.forget()
+            for port, block in piece.parts:
+                for bundle in piece.store.get(block).cut(self._run.bundle_size):
+                    program.process(bundle, names[port])
+                    report(len(bundle), None)
+            program.advance(MAX_MICROS, self._run.now)
 
 
 def _views(plan: Plan, stage: Stage, sides: Mapping[str, list[Block]], store: BlockStore) -> Views:

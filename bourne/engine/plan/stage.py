@@ -23,6 +23,7 @@ from bourne.sdk.model.combinefn import CombineFn
 from bourne.sdk.model.portable import portable
 from bourne.sdk.model.sink import Sink
 from bourne.sdk.model.source import Source
+from bourne.sdk.model.stateful import is_stateful_dofn
 
 FORWARD = 'forward'
 BY_KEY = 'by key'
@@ -87,6 +88,8 @@ class Op:
         match self.payload:
             case GroupByKey() | Combine() | MergeCombine():
                 return BY_KEY
+            case ParDo() if self.is_stateful:
+                return BY_KEY
             case Reshuffle():
                 return SPREAD
             case Write(sink=sink) if sink.shards is not None:
@@ -118,6 +121,16 @@ class Op:
     def starts_stage(self) -> bool:
         """True if nothing can come before the operator in its stage."""
         return isinstance(self.payload, Read) or self.entry is not None
+
+    @property
+    def is_stateful(self) -> bool:
+        """True if it calls a function that has state or timers."""
+        return isinstance(self.payload, ParDo) and is_stateful_dofn(self.payload.fn)
+
+    @property
+    def is_root(self) -> bool:
+        """True if it gets the stage's input before any loop does. A stateful one is part of the first loop."""
+        return self.starts_stage and not self.is_stateful
 
     @property
     def kind(self) -> str:

@@ -16,13 +16,13 @@ from bourne.sdk.model.window import GlobalWindows
 
 if TYPE_CHECKING:
     from bourne.engine.program.generate import Row
+    from bourne.engine.program.stateful import StatefulOperator
 
 #: Parameters that need the element's window, so that an element in several windows is passed once for each.
 _WINDOW_PARAMS = ('WindowParam', 'WindowedValueParam')
 _UNSUPPORTED = {
-    'StateParam': 'state', 'TimerParam': 'timers', 'RestrictionParam': 'splittable DoFns',
-    'WatermarkEstimatorParam': 'splittable DoFns', 'WatermarkReporterParam': 'splittable DoFns',
-    'DynamicTimerTagParam': 'timers',
+    'RestrictionParam': 'splittable DoFns', 'WatermarkEstimatorParam': 'splittable DoFns',
+    'WatermarkReporterParam': 'splittable DoFns',
 }
 
 
@@ -32,11 +32,14 @@ class Calls:
     Args:
       layout: the stage's layout.
       windowfns: the window function of each operator's side inputs, by operator number.
+      stateful: the stateful operator, if the stage has one; its number is 0.
     """
 
-    def __init__(self, layout: Layout, windowfns: dict[int, list[Any]]) -> None:
+    def __init__(self, layout: Layout, windowfns: dict[int, list[Any]],
+                 stateful: StatefulOperator | None = None) -> None:
         self.layout = layout
         self.windowfns = windowfns
+        self.stateful = stateful
         self.constants: dict[str, Any] = {}
         self._plans: dict[int, Call] = {}
 
@@ -66,6 +69,10 @@ class Calls:
         call = self.plan(number)
         return (any(param.name in _WINDOW_PARAMS for param in call.params())
                 or any(not isinstance(windowfn, GlobalWindows) for windowfn in self.windowfns.get(number, ())))
+
+    def is_stateful(self, number: int) -> bool:
+        """True if the operator is the stateful one."""
+        return number == 0 and self.stateful is not None
 
     def yields(self, number: int) -> bool:
         """True if the function is a generator, whose outputs cannot be counted beforehand."""
@@ -124,6 +131,8 @@ class Calls:
                 return row.pane
             case 'KeyParam':
                 return f'{row.text}[0]'
+            case 'StateParam' | 'TimerParam' if self.stateful is not None:
+                return self.stateful.handle(param, row.record, row.time)
             case 'WindowedValueParam':
                 return f'WindowedValue({row.text}, {time}, (as_window{window}({row.window}),), {row.pane})'
             case 'BundleFinalizerParam':

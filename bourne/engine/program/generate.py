@@ -50,6 +50,7 @@ class Row(NamedTuple):
       window_kind: likewise, or ``set`` where ``window`` is an iterable.
       pane_kind: like ``time_kind``.
       rows: an expression that gives, after the loop, how many such rows there were.
+      record: for a row of the stateful operator, a variable with the record of its key and window.
     """
 
     value: str | tuple[str, str]
@@ -60,6 +61,7 @@ class Row(NamedTuple):
     window_kind: str = CONST
     pane_kind: str = CONST
     rows: str = 'len(values)'
+    record: str = ''
 
     @property
     def text(self) -> str:
@@ -261,10 +263,31 @@ class Generator:
         if isinstance(payload.fn, Known) and payload.style == 'map' and not payload.check_input \
                 and not payload.check_output and not payload.guard:
             self._known(number, op, payload.fn, row)
+        elif self.calls.is_stateful(number):
+            self._each_window(row, lambda one: self._of_key(number, op, payload, self._plain(one)))
         elif self.calls.looks_at_window(number):
             self._each_window(row, lambda one: self._call(number, op, payload, self._plain(one)))
         else:
             self._call(number, op, payload, self._plain(row))
+
+    def _of_key(self, number: int, op: Op, payload: ParDo, row: Row) -> None:
+        """Calls a function with the record of the element's key and window at hand."""
+        origin = Origin(number, row.text)
+        key, record = self.new('k'), self.new('record')
+        look_up = f'records[{row.window}].get'
+        if row.window_kind == CONST:
+            name = self.new('get')
+            self.before.add(f'{name} = {look_up}', Origin(number, ''))
+            look_up = name
+        with self.body.block('try:'):
+            self.body.add(f'{key}, _ = {row.text}', origin)
+            self.body.add(f'{record} = {look_up}({key})', origin)
+        with self.body.block('except (TypeError, ValueError) as error:'):
+            self.body.add(f'raise not_keyed({row.text}, error) from error', origin)
+        self.body.add(f'if {record} is None: {record} = enter({key}, {row.window})', origin)
+        with self.body.block(f'if {record} is not None:  # else the window has expired'):
+            self.body.add(f'scope.record = {record}')
+            self._call(number, op, payload, row._replace(record=record))
 
     def _known(self, number: int, op: Op, fn: Known, row: Row) -> None:
         origin = Origin(number, row.text)
@@ -418,6 +441,8 @@ class Generator:
         """Takes a TimestampedValue apart in the loop."""
         time = self.new('t')
         with self.body.block(f'if type({name}) is TimestampedValue:'):
+            if row.record:
+                self.body.add(f'check_time({name}, {row.time})', Origin(0, ''))
             self.body.add(f'{time} = {name}.micros')
             self.body.add(f'{name} = {name}.value')
         with self.body.block('else:'):

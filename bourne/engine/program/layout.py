@@ -40,7 +40,7 @@ class Layout:
         self._makers = {name: number for number, op in enumerate(stage.ops) for name in op.outputs.values()}
         unions: set[str] = set()
         for number, op in enumerate(self.ops):
-            if number == 0 and op.starts_stage:
+            if number == 0 and op.is_root:
                 continue
             for name, times in Counter(op.inputs).items():
                 self._readers[name] += [number] * times
@@ -53,7 +53,7 @@ class Layout:
     @property
     def root(self) -> Op | None:
         """The operator that gets the stage's input before any loop does, if there is one."""
-        return self.ops[0] if self.ops[0].starts_stage else None
+        return self.ops[0] if self.ops[0].is_root else None
 
     def number(self, collection: str) -> int:
         """A collection's number in this stage."""

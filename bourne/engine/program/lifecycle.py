@@ -9,10 +9,13 @@ from typing import Any
 from bourne.engine.plan.stage import MergeCombine, Op, PreCombine
 from bourne.errors import ExecutionError
 from bourne.sdk.graph.nodes import Combine, ParDo
+from bourne.sdk.model.combinefn import CombineFn
 from bourne.sdk.model.dofn import BundleFinalizer, DoFn, DoFnParam, TaggedOutput, overrides
 from bourne.sdk.model.known import short
 from bourne.sdk.model.pane import PANE_INFO_UNKNOWN
 from bourne.sdk.model.signature import Call, plan_call
+from bourne.sdk.model.state import CombiningValueStateSpec
+from bourne.sdk.model.stateful import stateful_parts
 from bourne.sdk.model.timestamp import MIN_MICROS
 from bourne.sdk.model.window import GLOBAL_WINDOW, GlobalWindows, TimestampedValue, WindowedValue, WindowFn
 
@@ -28,7 +31,7 @@ class _Bundled:
         self.start = plan_call(fn.start_bundle, lead=False) if overrides(fn, 'start_bundle') else None
         self.finish = plan_call(fn.finish_bundle, lead=False) if overrides(fn, 'finish_bundle') else None
         process = plan_call(fn.process, payload.args, payload.kwargs)
-        calls = [call for call in (process, self.start, self.finish) if call is not None]
+        calls = [call for call in (process, self.start, self.finish, *_callbacks(fn)) if call is not None]
         self.contexts = [param for call in calls for param in call.params() if param.name == 'BundleContextParam']
         self.fn = fn
         self.open: list[Any] = []
@@ -40,6 +43,13 @@ class _Bundled:
         """Leaves the bundle's contexts; also when the bundle failed."""
         while self.open:
             self.open.pop().__exit__(None, None, None)
+
+
+def _callbacks(fn: DoFn) -> list[Call]:
+    """How the methods of a function's timers are called."""
+    parts = stateful_parts(fn)
+    names = [] if parts is None else [*parts.callbacks.values(), *filter(None, (parts.expiration,))]
+    return [plan_call(getattr(fn, name), lead=False) for name in dict.fromkeys(names)]
 
 
 def dofns_of(ops: Iterable[Op]) -> list[tuple[int, _Bundled]]:
@@ -111,6 +121,8 @@ def set_up(op: Op, contexts: Contexts, stack: ExitStack) -> None:
                 if param not in contexts:
                     contexts[param] = stack.enter_context(param.create())  # type: ignore[attr-defined]
             fn.setup()
+            for combining in _combining(fn):
+                combining.setup()
         case Combine(fn=fn) | PreCombine(fn=fn) | MergeCombine(fn=fn):
             fn.setup()
 
@@ -120,6 +132,8 @@ def tear_down(op: Op) -> None:
     match op.payload:
         case ParDo(fn=DoFn() as fn):
             fn.teardown()
+            for combining in _combining(fn):
+                combining.teardown()
         case Combine(fn=fn) | PreCombine(fn=fn) | MergeCombine(fn=fn):
             fn.teardown()
 
@@ -127,4 +141,12 @@ def tear_down(op: Op) -> None:
 def _setup_params(fn: DoFn, args: Any, kwargs: Any) -> list[DoFnParam]:
     if not getattr(type(fn).process, '__defaults__', None) and not getattr(type(fn).process, '__kwdefaults__', None):
         return []
-    return [param for param in plan_call(fn.process, args, kwargs).params() if param.name == 'SetupContextParam']
+    calls = [plan_call(fn.process, args, kwargs), *_callbacks(fn)]
+    return [param for call in calls for param in call.params() if param.name == 'SetupContextParam']
+
+
+def _combining(fn: DoFn) -> list[CombineFn]:
+    """The functions that the function's combining state is combined by."""
+    parts = stateful_parts(fn)
+    return [] if parts is None else [
+        spec.combine_fn for spec in parts.states.values() if isinstance(spec, CombiningValueStateSpec)]

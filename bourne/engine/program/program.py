@@ -20,6 +20,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
 from functools import partial
+from itertools import chain
 from types import CodeType
 from typing import Any
 
@@ -35,12 +36,20 @@ from bourne.engine.program.generate import Generator, Loop
 from bourne.engine.program.layout import Layout, Port
 from bourne.engine.program.notes import annotate, ended
 from bourne.engine.program.source import Origin, compile_source, function_of
+from bourne.engine.program.stateful import OUTPUTS, Made, StatefulOperator
+from bourne.engine.state import Row
 from bourne.engine.windows import raw_windows
 from bourne.errors import ExecutionError
 from bourne.sdk.graph.nodes import MAIN, ParDo, Write
 from bourne.sdk.model.dofn import BundleFinalizer
 from bourne.sdk.model.known import short
-from bourne.sdk.model.metric import MetricsContainer, current_container, elements_name, register_program
+from bourne.sdk.model.metric import (
+    DROPPED_LATE,
+    MetricsContainer,
+    current_container,
+    elements_name,
+    register_program,
+)
 from bourne.sdk.model.sink import Writer
 from bourne.sdk.model.timestamp import MIN_MICROS
 from bourne.sdk.model.window import GlobalWindows
@@ -61,13 +70,15 @@ class Program:
       stage: one of its stages, with user functions that nobody else uses.
       views: for operator and side input number, how a side input is looked up.
       table_entries: how many accumulators a table holds before they are sent on.
+      bundle_size: the most elements of a bundle, or ``None`` to let the program choose.
 
     Attributes:
       now: processing time, in microseconds, while bundles are processed: for timers. Whoever drives the program owns
         the clock.
     """
 
-    def __init__(self, plan: Plan, stage: Stage, views: Views | None = None, table_entries: float = math.inf) -> None:
+    def __init__(self, plan: Plan, stage: Stage, views: Views | None = None, table_entries: float = math.inf,
+                 bundle_size: int | None = None) -> None:
         self._table_entries = table_entries
         self.stage = stage
         self.layout = Layout(plan, stage)
@@ -78,9 +89,12 @@ class Program:
         #: The greatest timestamp, in microseconds, that each operator with a watermark of its own has seen.
         self.tops = [MIN_MICROS] * len(stage.ops)
         self._windowings = {name: item.windowing for name, item in plan.collections.items()}
+        first = stage.ops[0]
+        self._stateful = None if not first.is_stateful else StatefulOperator(
+            first, stage, self._windowings[first.inputs[0]])
         self._calls = Calls(self.layout, {
             number: [self._windowings[names[0]].windowfn for names in op.side_inputs]
-            for number, op in enumerate(stage.ops) if op.side_inputs})
+            for number, op in enumerate(stage.ops) if op.side_inputs}, self._stateful)
         self._strays: list[list[tuple[Any, int, Any, Any]]] = [[] for _ in stage.ops]
         self._counts = [0] * (len(self.layout.collections) + len(stage.ops))
         self._prone: frozenset[int] = frozenset()
@@ -91,9 +105,13 @@ class Program:
         self._names = bind(self.layout, views or {}, self._tables) | {
             'counts': self._counts, 'kinds': [None] * len(stage.ops), 'stray': self._stray, 'contexts': {},
             'tops': self.tops, 'finalizer': self.finalizer}
+        if self._stateful is not None:
+            self._names |= self._stateful.names()
+            self._stateful.prepare(self._names)
         self._set_up: list[int] = []
         self._dofns = lifecycle.dofns_of(stage.ops)
         self._stack = ExitStack()
+        self._most_outputs = bundle_size or OUTPUTS
         self.now = 0
 
     def open(self) -> None:
@@ -135,17 +153,26 @@ class Program:
     def process(self, bundle: Bundle, collection: str) -> None:
         """Does everything that the stage does with a bundle."""
         with current_container(self.metrics):
-            # From the end: what one starts with goes to those behind it, which must have started.
-            for number, dofn in reversed(self._dofns):
-                self._emit(number, self.step(number, 'start_bundle', partial(
-                    lifecycle.start, dofn, self._names['contexts'], self.finalizer)), 'start_bundle')
+            self._start_bundle()
             self._dispatch(bundle, collection)
-            for number, dofn in self._dofns:
-                self._emit(number, self.step(number, 'finish_bundle', partial(
-                    lifecycle.finish, dofn, self._names['contexts'], self.finalizer)), 'finish_bundle')
-
+            self._finish_bundle()
         if self._tables:
             self._flush_tables(self._table_entries)
+
+    def _start_bundle(self) -> None:
+        if self._stateful is not None:
+            self._stateful.state.scope.now = self.now
+        # From the end: what one starts with goes to those behind it, which must have started.
+        for number, dofn in reversed(self._dofns):
+            self._emit(number, self.step(number, 'start_bundle', partial(
+                lifecycle.start, dofn, self._names['contexts'], self.finalizer)), 'start_bundle')
+
+    def _finish_bundle(self) -> None:
+        if self._stateful is not None:
+            self.step(0, '', self._stateful.state.settle)
+        for number, dofn in self._dofns:
+            self._emit(number, self.step(number, 'finish_bundle', partial(
+                lifecycle.finish, dofn, self._names['contexts'], self.finalizer)), 'finish_bundle')
 
     def process_root(self, bundle: Bundle) -> None:
         """The same for a bundle of what the stage's root operator gave."""
@@ -173,6 +200,10 @@ class Program:
             for tag, name in op.outputs.items():
                 self._report(op.label, tag, self.layout.number(name))
 
+        if self._stateful is not None and self._stateful.state.dropped:
+            self.metrics.counter(self.stage.ops[0].label, DROPPED_LATE).update(self._stateful.state.dropped)
+            self._stateful.state.dropped = 0
+
     def _report(self, label: str, tag: str, number: int) -> None:
         count, self._counts[number] = self._counts[number], 0
         if count:
@@ -196,18 +227,57 @@ class Program:
           now: processing time, in microseconds.
         """
         self.now = now
+        if self._stateful is None:
+            return
+        with current_container(self.metrics):
+            firings = self._stateful.state.firings(watermark, now)
+            while (first := self.step(0, '', next, firings, None)) is not None:
+                self._start_bundle()
+                made = self.step(0, 'on_timer', self._stateful.fire, chain((first,), firings), self._most_outputs)
+                self._emit_made(made)
+                self._finish_bundle()
+        if self._tables:
+            self._flush_tables(self._table_entries)
+
+    def _emit_made(self, made: Made) -> None:
+        """Sends what timers gave through the rest of the stage."""
+        op = self.stage.ops[0]
+        assert isinstance(op.payload, ParDo)
+        if op.payload.check_output is not None:
+            for value in made.plain.values:
+                self.step(0, 'on_timer', op.payload.check_output, value)
+        if MAIN in op.outputs:
+            self._dispatch(made.plain, op.outputs[MAIN])
+        else:
+            self._counts[self.layout.unread(0)] += len(made.plain.values)
+        if made.strays:
+            self._emit(0, made.strays, 'process')
 
     def hold(self) -> Hold | None:
         """The earliest that timers and the ends of windows will still give; ``None`` if there are none."""
-        return None
+        return None if self._stateful is None else self._stateful.state.hold()
 
     def due(self) -> int | None:
         """The processing time, in microseconds, at which :meth:`advance` should be called again at the latest."""
-        return None
+        return None if self._stateful is None else self._stateful.state.due()
 
     def size(self) -> Size:
         """What is remembered at the moment. Looks at a few keys, so ask now and then."""
-        return Size(0, 0)
+        return Size(0, 0) if self._stateful is None else self._stateful.state.size()
+
+    def snapshot(self) -> Iterator[Row]:
+        """What is remembered, as plain data by key and window: see :meth:`KeyedState.snapshot`."""
+        return iter(()) if self._stateful is None else self._stateful.state.snapshot()
+
+    def restore(self, rows: Iterable[Row], watermark: int) -> None:
+        """Remembers what a snapshot says: see :meth:`KeyedState.restore`."""
+        if self._stateful is not None:
+            self.step(0, '', self._stateful.state.restore, rows, watermark)
+
+    def forget(self) -> None:
+        """Forgets all state; time begins anew."""
+        if self._stateful is not None:
+            self._stateful.state.forget()
 
     # Running loops.
 
@@ -361,6 +431,8 @@ class Program:
 
     def _stray(self, number: int, output: Any, time: int, window: Any, pane: Any,
                lost: list[int] | None = None, place: int = 0) -> None:
+        if self._calls.is_stateful(number):
+            self._names['check_time'](output, time)
         self._strays[number].append((output, time, window, pane))
         if lost is not None:
             lost[place] += 1

@@ -91,7 +91,8 @@ class LocalRunner(PipelineRunner):
         profiling: Any = import_module(PROFILING) if local.profile else None
         profile = profiling.Profile() if profiling else None
         result = LocalResult(metrics, progress, profile)
-        run = Run(uuid.uuid4().hex[:12], local.bundle_size, group_memory(local), local.profile)
+        run = Run(uuid.uuid4().hex[:12], local.bundle_size, group_memory(local), local.profile,
+                  time.time_ns() // 1000)
         driver = Driver(compile_plan(graph), _executor(local, profile), run, progress, metrics)
         start = time.monotonic()
         try:

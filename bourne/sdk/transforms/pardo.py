@@ -13,7 +13,9 @@ from bourne.sdk.display import DisplayDataItem
 from bourne.sdk.graph import nodes
 from bourne.sdk.graph.nodes import MAIN, SideArg
 from bourne.sdk.model.dofn import DoFn
+from bourne.sdk.model.keys import is_key_type
 from bourne.sdk.model.signature import plan_call
+from bourne.sdk.model.stateful import check_stateful, is_stateful_dofn
 from bourne.sdk.options import TypeOptions
 from bourne.sdk.pcollection import DoOutputsTuple, PCollection
 from bourne.sdk.ptransform import PTransform, label_from_callable, one_input
@@ -134,6 +136,7 @@ class ParDo(PTransform):
 
     def expand(self, pcoll: Any) -> Any:
         source = one_input(self, pcoll)
+        self._check_state(source)
         args, kwargs, sides = _split_sides(self.args, self.kwargs)
         payload = self.payload(args, kwargs, tuple(side.side_view() for side in sides), source)
         outputs = source.pipeline.add(payload, [source], side_inputs=[side.pvalue for side in sides], tags=self._tags,
@@ -159,6 +162,26 @@ class ParDo(PTransform):
             raise TransformError(f'{self.full_label()}: {error}') from None
         return nodes.ParDo(self.effective_style, self.fn, self.star, args, dict(kwargs), views, self._tags, self._open,
                            *self._runtime_checks(source), self._guard)
+
+    def _check_state(self, source: PCollection[Any]) -> None:
+        """Checks what the function says of state and timers, and that its input has keys and windows for them."""
+        try:
+            check_stateful(self.fn)
+        except TransformError as error:
+            raise TransformError(f'{self.full_label()}: {error}') from None
+        if not is_stateful_dofn(self.fn):
+            return
+        windowfn = source.windowing.windowfn
+        if windowfn.is_merging():
+            raise TransformError(f'{self.full_label()} has state or timers, and its input has windows that merge '
+                                 f'({windowfn!r}): a window that was remembered for would no longer be there. Apply '
+                                 f'WindowInto with other windows before, or GroupByKey, which merges them, and '
+                                 f'WindowInto(GlobalWindows())')
+        key, _ = typehints.key_value_types(source.element_type, self.full_label(), 'The stateful ParDo')
+        if is_key_type(key) is False:
+            raise TransformError(f'{self.full_label()} has state or timers, which belong to keys, and '
+                                 f'{typehints.describe(key)} cannot be a key: it has no deterministic encoding. Use a '
+                                 f'str, an int or a tuple')
 
     def _runtime_checks(self, source: PCollection[Any]) -> tuple[Any, Any]:
         """What is called with every element, and with every main output, if types are to be checked then."""

@@ -1,0 +1,301 @@
+"""Timers: the handles that user functions set them by, and the queue from which they fire.
+
+Where a timer stands, with ``T`` the time it is set to, ``t`` the timestamp of the input at hand, ``L`` the last instant
+of its window and ``E = L + allowed lateness + 1`` the first watermark at which the window has expired:
+
+===========  ==============================  ======================================
+domain       fires at the first advance to   output timestamp, unless one is given
+===========  ==============================  ======================================
+WATERMARK    a watermark ``>= min(T, E)``    ``min(max(T, t), L)``
+REAL_TIME    a clock ``>= T``, or to ``E``   ``t``
+===========  ==============================  ======================================
+
+The output watermark is held at the output timestamp until the timer has fired or is cleared.
+
+A timer is a tuple, and stands in the record of its key as long as it is set. The queue holds the same tuples; those
+that were replaced or cleared meanwhile are recognised by not standing in their record any more, and are dropped when
+their time comes or when there are too many of them.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from heapq import heapify, heappop, heappush
+from itertools import count
+from typing import Any, ClassVar
+
+from bourne.engine.cells import END, KEY, LAST_EVENTS, TAGGED, WINDOW, Handle, Record, Scope
+from bourne.errors import ExecutionError
+from bourne.sdk.model.known import short
+from bourne.sdk.model.timer import RuntimeTimer, TimeDomain, TimerSpec
+from bourne.sdk.model.timestamp import (
+    MAX_MICROS,
+    MIN_MICROS,
+    Duration,
+    DurationTypes,
+    Timestamp,
+    TimestampTypes,
+)
+
+#: The places of a timer: when it fires, a number that orders timers of one time, the key and raw window, its place in
+#: their record, its tag, and the timestamp of what it gives.
+TIME, NUMBER, OF_KEY, OF_WINDOW, SLOT, TAG, OUTPUT = range(7)
+Timer = tuple[Any, ...]
+
+#: A timer that keeps setting itself to no later time than at which it fires is given up after so many times.
+MOST_REPEATS = 100_000
+#: The queue is cleaned when it holds more than so many timers that are not set any more, and these are most of it.
+MOST_STALE = 10_000
+
+
+class TimerQueue:
+    """The timers of an operator.
+
+    Args:
+      is_set: tells whether a timer still stands in its record.
+    """
+
+    def __init__(self, is_set: Callable[[Timer], bool]) -> None:
+        self._is_set = is_set
+        #: Timers since the last look at the heaps.
+        self.new: list[Timer] = []
+        self.event: list[Timer] = []
+        self.real: list[Timer] = []
+        self._holds: list[tuple[int, int, Timer]] = []
+        self._real_slots: set[int] = set()
+        self._number = count()
+        self._limit = MOST_STALE
+
+    def add_kind(self, slot: int, spec: TimerSpec) -> None:
+        """Tells the domain of the timers with a place in records."""
+        if not TimeDomain.is_event_time(spec.time_domain):
+            self._real_slots.add(slot)
+
+    def is_real(self, slot: int) -> bool:
+        """True if timers of that place go by the clock."""
+        return slot in self._real_slots
+
+    def number(self) -> int:
+        """The next number."""
+        return next(self._number)
+
+    def sort_in(self) -> None:
+        """Brings what is new to its place, and throws out what is not set any more if there is much of it."""
+        new, self.new = self.new, []
+        for timer in new:
+            if self._is_set(timer):
+                self._push(timer)
+        if len(self.event) + len(self.real) + len(self._holds) > self._limit:
+            self._clean()
+
+    def _push(self, timer: Timer) -> None:
+        if timer[SLOT] in self._real_slots:
+            heappush(self.real, timer)
+            heappush(self._holds, (timer[OUTPUT], timer[NUMBER], timer))
+        else:
+            heappush(self.event, timer)
+            if timer[TIME] - timer[OUTPUT] > 1:  # else no watermark is between the two
+                heappush(self._holds, (timer[OUTPUT], timer[NUMBER], timer))
+
+    def _clean(self) -> None:
+        self.event = [timer for timer in self.event if self._is_set(timer)]
+        self.real = [timer for timer in self.real if self._is_set(timer)]
+        self._holds = [hold for hold in self._holds if self._is_set(hold[2])]
+        for heap in (self.event, self.real, self._holds):
+            heapify(heap)
+        self._limit = 2 * (len(self.event) + len(self.real) + len(self._holds)) + MOST_STALE
+
+    def forget_replaced(self) -> None:
+        """Keeps what is new from growing with every setting of a timer, where no time passes in between."""
+        if len(self.new) > self._limit:
+            self.new = [timer for timer in self.new if self._is_set(timer)]
+            self._limit = 2 * len(self.new) + MOST_STALE
+
+    def next_event(self) -> Timer | None:
+        """The event-time timer that is the first to fire."""
+        return self._first(self.event)
+
+    def next_real(self) -> Timer | None:
+        """The real-time timer that is the first to fire."""
+        return self._first(self.real)
+
+    def _first(self, heap: list[Timer]) -> Timer | None:
+        self.sort_in()
+        while heap:
+            if self._is_set(heap[0]):
+                return heap[0]
+            heappop(heap)
+        return None
+
+    def hold(self) -> Timer | None:
+        """The timer with the earliest output timestamp."""
+        first = self.next_event()
+        while self._holds:
+            timer = self._holds[0][2]
+            if self._is_set(timer):
+                return timer if first is None or timer[OUTPUT] < first[OUTPUT] else first
+            heappop(self._holds)
+        return first
+
+    def clear(self) -> None:
+        """Forgets all timers."""
+        self.new, self.event, self.real, self._holds = [], [], [], []
+        self._limit = MOST_STALE
+
+
+class _Handle(Handle, RuntimeTimer):
+    """A timer as user functions see it, over the record of a key and window.
+
+    Args:
+      record: the record.
+      time: the timestamp of the input at hand, in microseconds.
+    """
+
+    __slots__ = ('time',)
+    queue: ClassVar[TimerQueue]
+    #: The allowed lateness plus one: from the last instant of a window to the watermark at which it has expired.
+    after: ClassVar[int]
+    is_event: ClassVar[bool]
+    spec: ClassVar[TimerSpec]
+
+    def __init__(self, record: Record, time: int) -> None:
+        self.record = record
+        self.time = time
+
+    def set(self, timestamp: TimestampTypes, dynamic_timer_tag: str = '', *,
+            output_timestamp: TimestampTypes | None = None) -> None:
+        if self.record is not self.scope.record:
+            self.misplaced()
+        micros = timestamp.micros if type(timestamp) is Timestamp else self._micros(timestamp)
+        self._set(micros, dynamic_timer_tag, output_timestamp)
+
+    def set_relative(self, delay: DurationTypes, dynamic_timer_tag: str = '', *,
+                     output_timestamp: TimestampTypes | None = None) -> None:
+        if self.record is not self.scope.record:
+            self.misplaced()
+        if self.is_event:
+            raise ExecutionError(f'{self.title()} goes by event time, which has no now; set it to a point in time, '
+                                 f'such as the timestamp of the element plus a delay')
+        self._set(self.scope.now + Duration.of(delay).micros, dynamic_timer_tag, output_timestamp)
+
+    def clear(self, dynamic_timer_tag: str = '') -> None:
+        record = self.record
+        if record is not self.scope.record:
+            self.misplaced()
+        remove(record, self.slot, dynamic_timer_tag)
+        self.scope.sparse.append(record)
+
+    def _set(self, micros: int, tag: str, output: TimestampTypes | None) -> None:
+        record, scope = self.record, self.scope
+        if not (self.time if self.is_event else scope.now) <= micros <= MAX_MICROS:
+            self._check_time(micros)
+        if scope.ending and (scope.fired >= record[END] if self.is_event else scope.ending == LAST_EVENTS):
+            return  # there is no later time at which it could fire
+        if micros <= scope.fired and self.is_event:
+            self._count_repeat()
+        end = record[END]
+        time = micros if micros < end or not self.is_event else end
+        if output is None and self.is_event:
+            made = min(max(time, self.time), end - self.after)
+        else:
+            made = self.time if output is None else self._output(time, output)
+        self._put(time, tag, made)
+
+    def _put(self, time: int, tag: str, output: int) -> None:
+        record, slot = self.record, self.slot
+        if tag == '':
+            known = record[slot]
+        elif type(tag) is str:
+            known = record[TAGGED].get((slot, tag)) if record[TAGGED] is not None else None
+        else:
+            raise ExecutionError(f'{self.title()}: dynamic_timer_tag is a string, got {tag!r} ({type(tag).__name__})')
+        if known is not None and known[TIME] == time and known[OUTPUT] == output:
+            return
+        timer = (time, self.queue.number(), record[KEY], record[WINDOW], slot, tag, output)
+        insert(record, timer)
+        self.queue.new.append(timer)
+
+    def _micros(self, timestamp: Any) -> int:
+        if type(timestamp) is int:
+            return timestamp * 1_000_000
+        try:
+            return Timestamp.of(timestamp).micros
+        except (TypeError, ValueError) as error:
+            raise ExecutionError(f'{self.title()} is set to a point in time, got {short(timestamp)} '
+                                 f'({type(timestamp).__name__}): {error}') from error
+
+    def _check_time(self, micros: int) -> None:
+        """Refuses what is outside of time, and tells about what is in the past."""
+        if not MIN_MICROS <= micros <= MAX_MICROS:
+            raise ExecutionError(f'{self.title()} was set to {micros / 1e6:g} seconds since 1970, which is outside of '
+                                 f'event time; are these milliseconds or microseconds?')
+        if not self.scope.told(self.slot):
+            if self.is_event:
+                what, hint = f'the timestamp {_shown(self.time)} of the input that sets it', 'timer.set(timestamp + 10)'
+            else:
+                what, hint = f'the present time, {_shown(self.scope.now)}', 'timer.set_relative(10)'
+            logging.getLogger('bourne').warning(
+                '%s was set to %s, which is before %s, so it is due at once. Timers are set to points in time: for a '
+                'delay of ten seconds, write %s. (This is said once for each timer of a transform.)',
+                self.title(), _shown(micros), what, hint)
+
+    def _count_repeat(self) -> None:
+        """A timer that is set, by a timer's method, to no later time than it has fires again in the same advance."""
+        repeats = self.scope.repeats
+        found = repeats[id(self.record)] = repeats.get(id(self.record), 0) + 1
+        if found > MOST_REPEATS:
+            raise ExecutionError(f'{self.title()} was set {MOST_REPEATS:,} times to the time at which it fires or '
+                                 f'before, so that it would fire for ever; set it to a later time')
+
+    def _output(self, time: int, output: TimestampTypes) -> int:
+        """The output timestamp that was asked for."""
+        micros = self._micros(output)
+        if micros < self.time:
+            raise ExecutionError(f'{self.title()}: the output timestamp {_shown(micros)} is before that of the input, '
+                                 f'{_shown(self.time)}. Time must not go backwards: the watermark may be there already')
+        if self.is_event and micros > time:
+            raise ExecutionError(f'{self.title()}: the output timestamp {_shown(micros)} is after {_shown(time)}, at '
+                                 f'which the timer fires')
+        last: int = self.record[END] - self.after
+        return min(micros, last)
+
+
+def _shown(micros: int) -> str:
+    return repr(Timestamp(micros=micros))
+
+
+def insert(record: Record, timer: Timer) -> None:
+    """Puts a timer into its record."""
+    if timer[TAG] == '':
+        record[timer[SLOT]] = timer
+    elif record[TAGGED] is None:
+        record[TAGGED] = {(timer[SLOT], timer[TAG]): timer}
+    else:
+        record[TAGGED][timer[SLOT], timer[TAG]] = timer
+
+
+def remove(record: Record, slot: int, tag: str) -> None:
+    """Takes a timer out of its record, if it is set."""
+    if tag == '':
+        record[slot] = None
+    elif record[TAGGED] is not None:
+        record[TAGGED].pop((slot, tag), None)
+        if not record[TAGGED]:
+            record[TAGGED] = None
+
+
+def timer_class(spec: TimerSpec, slot: int, scope: Scope, queue: TimerQueue, lateness: int) -> type[_Handle]:
+    """The class of the handles of a specification. An instance is made from a record and the time of the input.
+
+    Args:
+      spec: the specification.
+      slot: its place in records.
+      scope: the operator's scope.
+      queue: the operator's timers.
+      lateness: the allowed lateness of the windows, in microseconds.
+    """
+    queue.add_kind(slot, spec)
+    return type('Timer', (_Handle,), {
+        '__slots__': (), 'scope': scope, 'slot': slot, 'spec': spec, 'queue': queue, 'after': lateness + 1,
+        'is_event': TimeDomain.is_event_time(spec.time_domain)})
