@@ -8,12 +8,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, TypeVar
 
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
-from bourne.sdk.model.timestamp import GLOBAL_END_MICROS, MIN_MICROS, Duration, Timestamp
+from bourne.sdk.model.timestamp import GLOBAL_END_MICROS, MIN_MICROS, Duration, DurationTypes, Timestamp
 from bourne.sdk.model.window import (
     FixedWindows,
     GlobalWindows,
@@ -23,6 +24,8 @@ from bourne.sdk.model.window import (
     TimestampedValue,
     WindowFn,
 )
+from bourne.sdk.testing.arrival import arrange
+from bourne.sdk.testing.test_stream import Event
 
 T = TypeVar('T')
 
@@ -86,3 +89,42 @@ def keys() -> SearchStrategy[Any]:
     scalars = st.one_of(st.none(), st.booleans(), st.integers(-3, 3), st.sampled_from([0.0, -0.0, 1.0, 0.5]),
                         st.text(max_size=2), st.binary(max_size=2))
     return st.one_of(scalars, st.tuples(scalars, scalars), st.frozensets(scalars, max_size=2))
+
+
+def arrivals(elements: Sequence[TimestampedValue[Any]], max_lateness: DurationTypes = 0,
+             ) -> SearchStrategy[tuple[Event, ...]]:
+    """Ways in which elements may arrive: scripts of ``TestStream``, in any order and pieces, with moves of the clock.
+
+    It shrinks to one after the other, in the order given, with the watermark close behind.
+
+    Args:
+      elements: the elements with their times.
+      max_lateness: how far, in seconds, an element may be behind the watermark when it comes.
+    """
+
+    @st.composite
+    def draw_one(draw: Any) -> tuple[Event, ...]:
+        return arrange(elements, lambda low, high: int(draw(st.integers(low, high))), max_lateness)
+
+    return draw_one()
+
+
+def event_streams(values: SearchStrategy[T], max_size: int = 20, max_lateness: DurationTypes = 0, *,
+                  times: SearchStrategy[Timestamp] | None = None) -> SearchStrategy[tuple[Event, ...]]:
+    """Streams of events: elements, and how they arrive. See :func:`arrivals`.
+
+    ::
+
+        @given(strategies.event_streams(st.tuples(strategies.keys(), st.integers()), max_lateness=5))
+        def test_my_transform(events):
+            with TestPipeline() as p:
+                p | TestStream(events=events) | ...
+
+    Args:
+      values: the elements.
+      max_size: at most so many.
+      max_lateness: how far, in seconds, an element may be behind the watermark when it comes.
+      times: the elements' times; by default :func:`timestamps`.
+    """
+    element = st.builds(TimestampedValue, values, timestamps() if times is None else times)
+    return st.lists(element, max_size=max_size).flatmap(lambda elements: arrivals(elements, max_lateness))

@@ -38,6 +38,10 @@ BeamAssertException = AssertionFailed
 Matcher = Callable[[Any], Any]
 
 
+class ReifiedMatcher:
+    """The base of matchers that are always called with ``TestWindowedValue`` objects, those of all windows at once."""
+
+
 class TestWindowedValue(NamedTuple):
     """An element with its time, window and pane, as matchers get it with ``reify_windows=True``.
 
@@ -91,7 +95,7 @@ def assert_that(actual: PCollection[Any], matcher: Matcher, label: str = 'assert
     if pipeline.result is not None:
         raise PipelineError('assert_that was applied to a pipeline that has run already, so that nothing would be '
                             'checked; apply it inside of the "with" block, or before run()')
-    if isinstance(matcher, _EqualPerWindow):
+    if isinstance(matcher, ReifiedMatcher):
         reify_windows, use_global_window = True, True
     if not use_global_window and (isinstance(matcher, _EqualTo) or matcher is _check_not_empty):
         raise TransformError('assert_that: with use_global_window=False the matcher gets a tuple (elements, window) '
@@ -213,7 +217,7 @@ def equal_to_approx(expected: Iterable[Any], rel_tol: float = 1e-9, abs_tol: flo
     return equal_to(expected, _Approximately(rel_tol, abs_tol))
 
 
-class _EqualPerWindow:
+class _EqualPerWindow(ReifiedMatcher):
     """See :func:`equal_to_per_window`."""
 
     def __init__(self, expected: Mapping[Any, list[Any]]) -> None:
