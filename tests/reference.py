@@ -34,15 +34,15 @@ from bourne.sdk.graph.nodes import (
     Write,
 )
 from bourne.sdk.metrics import MetricResults
-from bourne.sdk.model.combinefn import CombineFn
+from bourne.sdk.model.combinefn import CallableCombineFn, CombineFn
 from bourne.sdk.model.dofn import BundleFinalizer, DoFn, DoFnParam, TaggedOutput
 from bourne.sdk.model.keys import encode_key
 from bourne.sdk.model.metric import MetricsContainer, current_container
 from bourne.sdk.model.pane import PANE_INFO_UNKNOWN, PaneInfo, PaneInfoTiming
 from bourne.sdk.model.signature import ELEMENT, Call, plan_call
 from bourne.sdk.model.sink import WriteTask
-from bourne.sdk.model.timestamp import MAX_TIMESTAMP, MIN_TIMESTAMP, Timestamp
-from bourne.sdk.model.trigger import DEFAULT_WINDOWING, Windowing
+from bourne.sdk.model.timestamp import MAX_MICROS, MAX_TIMESTAMP, MIN_TIMESTAMP, Timestamp
+from bourne.sdk.model.trigger import DEFAULT_WINDOWING, DefaultTrigger, Windowing
 from bourne.sdk.model.window import (
     GLOBAL_WINDOW,
     BoundedWindow,
@@ -54,6 +54,7 @@ from bourne.sdk.model.window import (
 )
 from bourne.sdk.options import PipelineOptions
 from bourne.sdk.runner import PipelineResult, PipelineRunner, PipelineState
+from tests.reference_panes import NaivePanes
 
 RUN = 'reference'
 ONLY_PANE = PaneInfo(True, True, PaneInfoTiming.ON_TIME, 0, 0)
@@ -218,6 +219,8 @@ def _group(elements: Elements, windowing: Windowing) -> Elements:
         key, value = _pair(element.value)
         by_key.setdefault(encode_key(key), (key, []))[1].append(attrs.evolve(element, value=value))
     grouped: Elements = []
+    if not isinstance(windowing.trigger, DefaultTrigger):
+        return [element for key, members in by_key.values() for element in _panes(key, members, windowing)]
     for key, members in by_key.values():
         final = _merge({member.window for member in members}, windowing.windowfn)
         by_window: dict[BoundedWindow, Elements] = {}
@@ -227,6 +230,15 @@ def _group(elements: Elements, windowing: Windowing) -> Elements:
             time = _output_time(window, [member.timestamp for member in group], windowing)
             grouped.append(Element((key, [member.value for member in group]), time, window, ONLY_PANE))
     return grouped
+
+
+def _panes(key: Any, members: Elements, windowing: Windowing) -> Elements:
+    """All panes of a key, as the watermark goes once from the beginning to the end."""
+    model = NaivePanes(windowing)
+    panes = [pane for member in members
+             for pane in model.element(member.value, member.timestamp.micros, member.window, now=0)]
+    panes += model.advance(MAX_MICROS, now=0)
+    return [Element((key, pane.values), Timestamp(micros=pane.time), pane.window, pane.info) for pane in panes]
 
 
 def _join(inputs: list[Elements], windowing: Windowing, tags: Any, as_dict: bool) -> Elements:
@@ -278,10 +290,20 @@ def _combine(grouped: Elements, fn: CombineFn, default: bool) -> Elements:
     try:
         if default and not grouped:
             return [Element((None, _combined(fn, [])), GLOBAL_WINDOW.max_timestamp(), GLOBAL_WINDOW, ONLY_PANE)]
-        return [attrs.evolve(element, value=(element.value[0], _combined(fn, element.value[1])))
-                for element in grouped]
+        # A pane that is due may be empty, and some functions, such as max, have no result for nothing.
+        some = [element for element in grouped if element.value[1] or _has_result(fn)]
+        return [attrs.evolve(element, value=(element.value[0], _combined(fn, element.value[1]))) for element in some]
     finally:
         fn.teardown()
+
+
+def _has_result(fn: CombineFn) -> bool:
+    """Whether there is a combination of no values."""
+    try:
+        _combined(fn, [])
+    except Exception:
+        return not isinstance(fn, CallableCombineFn)
+    return True
 
 
 def _combined(fn: CombineFn, values: list[Any]) -> Any:

@@ -232,16 +232,22 @@ class Firing:
             slot = self._find(key, window)
             assert slot is not None
             slot.due = None
-            machine.tick(slot.cells, now)
-            end = self._end(window)
-            closed = end < self._watermark
-            if machine.ready(slot.cells, closed, slot.count > 0):
-                slot.finished = machine.fire(slot.cells, closed, slot.count > 0)
-                if slot.count:
-                    self._pane(slot, key, window, end, False, slot.finished)
-                if slot.finished:
-                    slot.value = NOTHING
+            moment = machine.due(slot.cells)
+            if moment is not None and moment <= now:  # and not one that was waited for before the last pane
+                machine.tick(slot.cells, now)
+                self._at_moment(slot, key, window)
             self._schedule(slot, key, window)
+
+    def _at_moment(self, slot: Slot, key: Any, window: Any) -> None:
+        """A moment of processing time has come for which the trigger waited."""
+        machine, end = self._machine, self._end(window)
+        closed, new = end < self._watermark, slot.count > 0
+        if machine.ready(slot.cells, closed, new):
+            slot.finished = machine.fire(slot.cells, closed, new)
+            if new:
+                self._pane(slot, key, window, end, False, slot.finished)
+            if slot.finished:
+                slot.value = NOTHING
 
     # Panes.
 

@@ -137,6 +137,7 @@ class MergingPanes(Firing):
         joined.later = max(slot.later for slot in parts) if closed else 0
         if joined.finished:
             self.dropped += joined.count
+            joined.count = 0
         contents = [slot.value for slot in parts if slot.value is not NOTHING]
         joined.value = NOTHING if joined.finished or not contents else reduce(self._gathering.join, contents)
 

@@ -142,6 +142,7 @@ class WindowTables:
         for key, windows in saved:
             for window, content in windows.items():
                 self._tables[window][key] = content
+        self._earliest = min(map(self._end, self._tables), default=MAX_MICROS)
 
 
 _TABLES: dict[str, Callable[[], dict[Any, Any]]] = {
