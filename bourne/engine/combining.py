@@ -6,10 +6,11 @@ itself instead of a list; counting needs only a number. The short paths give the
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import reduce
 from typing import Any, NamedTuple
 
+from bourne.engine.program.notes import concerning
 from bourne.sdk.model.combinefn import FOLDS, CallableCombineFn, CombineFn, known_name
 
 
@@ -51,6 +52,19 @@ def of_nothing(fn: CombineFn) -> Any:
 def of_all(fn: CombineFn, values: list[Any]) -> Any:
     """The combination of a list of values."""
     return fn.apply(values)
+
+
+def of_keys(pairs: Iterable[tuple[Any, Any]], fn: Callable[[Any], Any]) -> list[tuple[Any, Any]]:
+    """Pairs of each key and what a function makes of its value. If that fails, the note names the key."""
+    made: list[tuple[Any, Any]] = []
+    key = None
+    try:
+        for key, value in pairs:
+            made.append((key, fn(value)))
+    except Exception as error:
+        concerning(error, 'key', key)
+        raise
+    return made
 
 
 def _same(value: Any) -> Any:

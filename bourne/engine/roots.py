@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from bourne.engine.blocks import Block, BlockStore
 from bourne.engine.bundle import Bundle
-from bourne.engine.combining import folding, of_all, of_nothing
+from bourne.engine.combining import folding, of_all, of_keys, of_nothing
 from bourne.engine.grouping import group, group_inputs, is_timed
 from bourne.engine.keyed import Keyed
 from bourne.engine.keyhash import key_group, partition_of
@@ -114,7 +115,7 @@ def _with_large(payload: GroupByKey, small: Iterator[Bundle], windowing: Windowi
 
 def _combine(grouped: Iterator[Bundle], fn: Any) -> Iterator[Bundle]:
     for bundle in grouped:
-        bundle.values = [(key, of_all(fn, values)) for key, values in bundle.values]
+        bundle.values = of_keys(bundle.values, partial(of_all, fn))
         yield bundle
 
 
@@ -123,13 +124,12 @@ def _merge(bundles: Iterable[Bundle], fn: Any, windowing: Windowing) -> Iterator
     fold = folding(fn)
     single, several = _once_and_again(list(bundles))
     for bundle in group(several, windowing):
-        bundle.values = [(key, fold.merge(parts)) for key, parts in bundle.values]
+        bundle.values = of_keys(bundle.values, fold.merge)
         single.append(bundle)
     for bundle in single:
         values = bundle.values
         if fold.extract is not None:
-            extract = fold.extract
-            values = [(key, extract(accumulator)) for key, accumulator in values]
+            values = of_keys(values, fold.extract)
         yield Bundle(values, bundle.timestamps, bundle.windows, ONLY_PANE)
 
 
@@ -158,4 +158,4 @@ def _or_default(bundles: Iterator[Bundle], root: Op) -> Iterator[Bundle]:
         empty = False
         yield bundle
     if empty:
-        yield Bundle([(None, of_nothing(root.payload.fn))], GLOBAL_END_MICROS, GLOBAL_WINDOW, ONLY_PANE)  # type: ignore[union-attr]
+        yield Bundle([(None, of_nothing(root.fn))], GLOBAL_END_MICROS, GLOBAL_WINDOW, ONLY_PANE)

@@ -184,6 +184,7 @@ def test_every_method_of_a_combine_fn(method: str) -> None:
     note = note_of(failure(build))
     assert "'mine" in note
     assert f'applied at {__file__}:' in note
+    assert note.endswith("element: ('k', 1)" if method == 'add_input' else "key: 'k'")
 
 
 def test_a_window_function() -> None:
@@ -257,6 +258,26 @@ def test_strays_have_a_note() -> None:
     with pytest.raises(ExecutionError, match='inside of another one') as caught:
         p.run()
     assert note_of(caught.value).startswith("in Map 'mine'")
+    assert 'element: TimestampedValue(' in note_of(caught.value)
+
+
+def test_timestamps_that_are_none_have_a_note() -> None:
+    times = [1, 2, 'noon']
+    p = TestPipeline()
+    p | Create(times) | 'mine' >> Map(lambda x: TimestampedValue(x, x)) | 'after' >> Map(str)
+    with pytest.raises(TypeError) as caught:
+        p.run()
+    assert note_of(caught.value).startswith("in Map 'mine'")
+    assert "element: TimestampedValue('noon'" in note_of(caught.value)
+
+
+def test_a_time_that_a_source_gives_has_a_note() -> None:
+    p = TestPipeline()
+    p | 'mine' >> Create([TimestampedValue('then', 1e13)]) | 'after' >> Map(str)
+    with pytest.raises(ExecutionError, match='outside of event time') as caught:
+        p.run()
+    assert note_of(caught.value).startswith("in Read 'mine")
+    assert note_of(caught.value).endswith("element: 'then'")
 
 
 def test_exceptions_without_a_place_for_marks() -> None:

@@ -25,15 +25,17 @@ from bourne.engine.program.reductions import Reduction, reduction
 from bourne.engine.program.source import Origin, Source, comment
 from bourne.sdk.graph.nodes import MAIN, ParDo, WindowInto, Write
 from bourne.sdk.model.known import Known
+from bourne.sdk.model.timestamp import MAX_MICROS, MICROS, MIN_MICROS
 from bourne.sdk.model.window import FixedWindows, GlobalWindows, Sessions, SlidingWindows, WindowFn
 
 #: Python allows 20 nested loops and 100 levels of indentation. Deeper chains are cut by a buffer.
 MAX_LOOPS = 12
 MAX_DEPTH = 60
-#: Each operator of a chain takes five frames of the generator itself, of which Python allows 1000.
-MAX_CHAIN = 80
 #: So many operators are written one inside of the other, which takes some ten frames each.
 MAX_CHAIN = 40
+
+#: The whole seconds in event time.
+MIN_SECONDS, MAX_SECONDS = -(-MIN_MICROS // MICROS), MAX_MICROS // MICROS
 
 CONST, ITEM, SET = 'const', 'item', 'set'
 
@@ -356,7 +358,8 @@ class Generator:
     def _timestamp(self, number: int, op: Op, row: Row, call: str, origin: Origin, note: str) -> None:
         time = self.new('t')
         self.body.add(f'{time} = {call}{note}', origin)
-        self.body.add(f'{time} = {time} * 1000000 if type({time}) is int else micros({time})', origin)
+        self.body.add(f'{time} = {time} * 1000000 if type({time}) is int and {MIN_SECONDS} <= {time} <= {MAX_SECONDS} '
+                      f'else micros({time})', origin)
         if op.payload.out_of_orderness is not None:  # type: ignore[union-attr]
             self._track(number, time)
         windowfn = self.layout.collections[op.inputs[0]].windowing.windowfn
@@ -413,7 +416,7 @@ class Generator:
         tags = {tag: collection for tag, collection in op.outputs.items() if tag != MAIN}
         kind = self.calls.kind(number, self.before, self.after, name)
         if number in self.prone:
-            out = self._prone(name, out)
+            out = self._prone(name, out, origin)
         keyword = 'if'
         if tags:
             with self.body.block(f'if type({name}) is TaggedOutput and type({name}.value) not in SPECIAL:'):
@@ -437,13 +440,13 @@ class Generator:
                 self._count_unread(number, rows)
             self.produce(main, out._replace(rows=rows))
 
-    def _prone(self, name: str, row: Row) -> Row:
+    def _prone(self, name: str, row: Row, origin: Origin) -> Row:
         """Takes a TimestampedValue apart in the loop."""
         time = self.new('t')
         with self.body.block(f'if type({name}) is TimestampedValue:'):
             if row.record:
                 self.body.add(f'check_time({name}, {row.time})', Origin(0, ''))
-            self.body.add(f'{time} = {name}.micros')
+            self.body.add(f'{time} = in_time({name}.micros)', origin)
             self.body.add(f'{name} = {name}.value')
         with self.body.block('else:'):
             self.body.add(f'{time} = {row.time}')

@@ -11,6 +11,20 @@ from bourne.errors import ExecutionError
 from bourne.sdk.model.known import short
 
 _MARK = '__bourne_noted__'
+_AT_HAND = '__bourne_at_hand__'
+
+
+def concerning(error: BaseException, what: str, value: object) -> None:
+    """Remembers for the note what was at hand where no generated line tells. The first call counts.
+
+    Args:
+      error: the exception.
+      what: what it is: ``element`` or ``key``.
+      value: the thing itself.
+    """
+    if not hasattr(error, _AT_HAND):
+        with suppress(AttributeError, TypeError):  # an exception class with slots
+            setattr(error, _AT_HAND, f'{what}: {short(value)}')
 
 
 def annotate(error: BaseException, stage: Stage, lines: dict[CodeType, tuple[Origin | None, ...]],
@@ -27,11 +41,11 @@ def annotate(error: BaseException, stage: Stage, lines: dict[CodeType, tuple[Ori
         return
     found = _find(error.__traceback__, lines)
     if found is not None:
-        number, element = found
+        number, at_hand = found
         method = ''
     elif during is not None:
         number, method = during
-        element = ''
+        at_hand = getattr(error, _AT_HAND, '')
     else:
         return
     op = stage.ops[number]
@@ -40,7 +54,7 @@ def annotate(error: BaseException, stage: Stage, lines: dict[CodeType, tuple[Ori
     note += f', applied at {op.location}' if op.location else ''
     note += f', in {method}' if method else ''
     note += f'\n  stage: {stage.name}'
-    note += f'\n  element: {element}' if element else ''
+    note += f'\n  {at_hand}' if at_hand else ''
     if kind == 'Combine' and isinstance(error, TypeError) and 'unhashable type' in str(error):
         note += '\n  A key must be hashable: use a tuple in place of a list, a frozenset in place of a set or dict.'
     error.add_note(note)
@@ -59,7 +73,7 @@ def ended(error: BaseException) -> ExecutionError:
 
 
 def _find(traceback: TracebackType | None, lines: dict[CodeType, tuple[Origin | None, ...]]) -> tuple[int, str] | None:
-    """The operator and the element at the first generated line of a traceback."""
+    """The operator and the element at hand at the first generated line of a traceback."""
     while traceback is not None:
         frame = traceback.tb_frame
         origins = lines.get(frame.f_code)
@@ -72,6 +86,6 @@ def _find(traceback: TracebackType | None, lines: dict[CodeType, tuple[Origin | 
 
 def _show(expression: str, variables: dict[str, object]) -> str:
     try:
-        return short(eval(expression, {}, variables))
+        return f'element: {short(eval(expression, {}, variables))}'
     except Exception:
         return ''

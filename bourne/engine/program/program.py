@@ -25,7 +25,7 @@ from types import CodeType
 from typing import Any
 
 from bourne.engine.bundle import Bundle, from_rows
-from bourne.engine.combining import folding
+from bourne.engine.combining import folding, of_keys
 from bourne.engine.grouping import emit
 from bourne.engine.keyed import Hold, Size
 from bourne.engine.plan.stage import Op, Plan, PreCombine, Stage
@@ -34,13 +34,13 @@ from bourne.engine.program.binding import Views, bind
 from bourne.engine.program.calls import Calls
 from bourne.engine.program.generate import Generator, Loop
 from bourne.engine.program.layout import Layout, Port
-from bourne.engine.program.notes import annotate, ended
+from bourne.engine.program.notes import annotate, concerning, ended
 from bourne.engine.program.source import Origin, compile_source, function_of
 from bourne.engine.program.stateful import OUTPUTS, Made, StatefulOperator
 from bourne.engine.state import Row
 from bourne.engine.windows import raw_windows
 from bourne.errors import ExecutionError
-from bourne.sdk.graph.nodes import MAIN, ParDo, Write
+from bourne.sdk.graph.nodes import MAIN, ParDo, Read, Write
 from bourne.sdk.model.dofn import BundleFinalizer
 from bourne.sdk.model.known import short
 from bourne.sdk.model.metric import (
@@ -177,6 +177,8 @@ class Program:
     def process_root(self, bundle: Bundle) -> None:
         """The same for a bundle of what the stage's root operator gave."""
         root = self.stage.ops[0]
+        if isinstance(root.payload, Read):
+            self.step(0, '', runtime.check_times, bundle)
         if isinstance(root.payload, Write):
             self._write(root.label, bundle.values)
         elif MAIN in root.outputs:
@@ -364,8 +366,12 @@ class Program:
 
         def sort() -> None:
             for item in outputs:
-                row = item if method == 'process' else lifecycle.as_row(item, windowfn)
-                tag, found, timed = runtime.undress(row, raw, assign)
+                try:
+                    row = item if method == 'process' else lifecycle.as_row(item, windowfn)
+                    tag, found, timed = runtime.undress(row, raw, assign)
+                except Exception as error:
+                    concerning(error, 'element', item[0] if method == 'process' else item)
+                    raise
                 if timed and tag == MAIN and assign is None:
                     self._prone = self._prone | {number}
                 if check is not None and tag == MAIN:
@@ -417,16 +423,15 @@ class Program:
                 self.step(number, 'compact', self._flush, self.stage.ops[number], tables)
 
     def _flush(self, op: Op, tables: Any) -> None:
-        assert isinstance(op.payload, PreCombine)
         if MAIN not in op.outputs:
             tables.clear()
             return
         name = op.outputs[MAIN]
-        fold = folding(op.payload.fn)
+        fold = folding(op.fn)
         compact = fold.compact
         for bundle in emit(tables, self._windowings[name], lambda one, other: fold.merge([one, other])):
             if compact is not None:
-                bundle.values = [(key, compact(accumulator)) for key, accumulator in bundle.values]
+                bundle.values = of_keys(bundle.values, compact)
             self._dispatch(bundle, name)
 
     def _stray(self, number: int, output: Any, time: int, window: Any, pane: Any,

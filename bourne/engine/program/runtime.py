@@ -9,13 +9,14 @@ from types import GeneratorType
 from typing import Any
 
 from bourne.engine.bundle import Bundle
+from bourne.engine.program.notes import concerning
 from bourne.engine.windows import RawWindows, raw_windows
 from bourne.errors import ExecutionError
 from bourne.sdk.graph.nodes import MAIN, Guard
 from bourne.sdk.model.dofn import TaggedOutput
 from bourne.sdk.model.dressed import DRESSED, Dressed
 from bourne.sdk.model.known import short
-from bourne.sdk.model.timestamp import Timestamp
+from bourne.sdk.model.timestamp import MAX_MICROS, MICROS, MIN_MICROS, Timestamp
 from bourne.sdk.model.window import GLOBAL_WINDOW, TimestampedValue, WindowedValue, WindowFn
 
 PLAIN_ITERABLES = frozenset({list, tuple, set, frozenset, range, GeneratorType})
@@ -37,7 +38,40 @@ def as_timestamp(micros: int) -> Timestamp:
 
 def to_micros(value: Any) -> int:
     """Microseconds of what a ``WithTimestamps`` function returned."""
-    return Timestamp.of(value).micros
+    if type(value) is float:  # without a Timestamp, which costs three times as much
+        return in_time(round(value * MICROS))
+    return in_time(Timestamp.of(value).micros)
+
+
+def in_time(micros: int) -> int:
+    """The microseconds, if event time goes so far.
+
+    Raises:
+      ExecutionError: if not.
+    """
+    if MIN_MICROS <= micros <= MAX_MICROS:
+        return micros
+    raise ExecutionError(f'a timestamp of {micros / MICROS:g} seconds is outside of event time, which goes from '
+                         f'{MIN_MICROS // MICROS} to {MAX_MICROS // MICROS} seconds since 1970 (year -290,308 to '
+                         f'294,247). Are these milliseconds or microseconds? Timestamps are given in seconds')
+
+
+def check_times(bundle: Bundle) -> None:
+    """Refuses elements that a source gave with a timestamp outside of event time.
+
+    Raises:
+      ExecutionError: names the element.
+    """
+    times = bundle.timestamps
+    if type(times) is not list:
+        in_time(times)  # type: ignore[arg-type]
+    elif times and (min(times) < MIN_MICROS or max(times) > MAX_MICROS):
+        for element, time in zip(bundle.values, times, strict=True):
+            try:
+                in_time(time)
+            except ExecutionError as error:
+                concerning(error, 'element', element)
+                raise
 
 
 def check_iterable(results: Any) -> Any:
@@ -138,11 +172,11 @@ def undress(row: OutputRow, raw: RawWindows, assign: Assign | None) -> tuple[str
         tag, output = output.tag, output.value
     windows = list(window) if isinstance(window, (range, list)) else [window]
     if isinstance(output, WindowedValue):
-        time, pane = output.timestamp.micros, output.pane_info
+        time, pane = in_time(output.timestamp.micros), output.pane_info
         windows = [raw.encode(one) for one in output.windows] * len(windows)
         output = output.value
     elif isinstance(output, TimestampedValue):
-        time, output, timed = output.micros, output.value, True
+        time, output, timed = in_time(output.micros), output.value, True
         if assign is not None and not isinstance(output, Dressed):
             windows = [new for old in windows for new in assign(time, output, old)]
     if isinstance(output, Dressed):
@@ -156,5 +190,5 @@ NAMES: dict[str, Any] = {
     'Bundle': Bundle, 'Counted': Counted, 'GLOBAL_WINDOW': GLOBAL_WINDOW, 'MISSING': MISSING,
     'PLAIN_ITERABLES': PLAIN_ITERABLES, 'SPECIAL': DRESSED, 'TaggedOutput': TaggedOutput,
     'TimestampedValue': TimestampedValue, 'WindowedValue': WindowedValue, 'as_timestamp': as_timestamp,
-    'micros': to_micros,
+    'in_time': in_time, 'micros': to_micros,
 }

@@ -209,7 +209,10 @@ class TimestampedValue(Dressed, Generic[T]):
         return (type(self), (self.value, self._timestamp))
 
     def __repr__(self) -> str:
-        return f'TimestampedValue({self.value!r}, {self.timestamp!r})'
+        try:
+            return f'{type(self).__name__}({self.value!r}, {self.timestamp!r})'
+        except (TypeError, ValueError):  # not a time at all, which an error message says of this very repr
+            return f'{type(self).__name__}({self.value!r}, {self._timestamp!r})'
 
 
 class WindowedValue(Dressed, Generic[T]):

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from bourne.errors import ExceptionThresholdError, TypeCheckError
+from bourne.errors import ExceptionThresholdError, ExecutionError, TypeCheckError
 from bourne.sdk.model.combinefn import CombineFn
 from bourne.sdk.model.dofn import DoFn, TaggedOutput
-from bourne.sdk.model.timestamp import Timestamp
-from bourne.sdk.model.window import FixedWindows, IntervalWindow, TimestampedValue
+from bourne.sdk.model.timestamp import MAX_TIMESTAMP, MIN_TIMESTAMP, Timestamp
+from bourne.sdk.model.window import FixedWindows, IntervalWindow, TimestampedValue, WindowedValue
 from bourne.sdk.testing.pipeline import TestPipeline
 from bourne.sdk.testing.util import TestWindowedValue, assert_that, equal_to, is_empty
 from bourne.sdk.transforms import deadletter  # noqa: F401 - loads with_exception_handling
@@ -52,6 +52,39 @@ def of_process(p: TestPipeline) -> None:
             raise Odd('no')
 
     p | Create([1]) | ParDo(Fails())
+
+
+@case(raises=ExecutionError, match=r'timestamp of 1\.7e\+15 seconds is outside of event time.* microseconds\?')
+def of_a_time_in_microseconds(p: TestPipeline) -> None:
+    p | Create([1_700_000_000_000_000]) | WithTimestamps(lambda x: x)
+
+
+@case(raises=ExecutionError, match='outside of event time')
+def of_a_time_with_a_fraction(p: TestPipeline) -> None:
+    p | Create([-1e16]) | WithTimestamps(lambda x: x) | WindowInto(FixedWindows(10))
+
+
+@case(raises=ExecutionError, match='outside of event time')
+def of_the_time_of_an_output(p: TestPipeline) -> None:
+    p | Create([1, 10**14]) | Map(lambda x: TimestampedValue(x, x)) | WindowInto(FixedWindows(10)) | Map(str)
+
+
+@case(raises=ExecutionError, match='outside of event time')
+def of_the_time_of_an_output_with_windows(p: TestPipeline) -> None:
+    p | Create([10**14]) | FlatMap(lambda x: [WindowedValue(x, x, [IntervalWindow(0, 1)])])
+
+
+@case(raises=ExecutionError, match='outside of event time')
+def of_the_time_of_an_element_of_a_source(p: TestPipeline) -> None:
+    p | Create([TimestampedValue('a', 5), TimestampedValue('b', 10**13)]) | Map(str)
+
+
+@case
+def times_at_the_ends_of_event_time(p: TestPipeline) -> None:
+    ends = [MIN_TIMESTAMP, MAX_TIMESTAMP, Timestamp(0)]
+    check(p | Create(ends) | WithTimestamps(lambda x: x) | Map(lambda x, time=DoFn.TimestampParam: time), ends)
+    check(p | 'again' >> Create(ends) | 'stamp' >> Map(lambda x: TimestampedValue(x, x))
+          | 'look' >> Map(lambda x, time=DoFn.TimestampParam: time), ends, 'of values')
 
 
 @case(raises=ValueError)
