@@ -69,8 +69,8 @@ def assert_that(actual: PCollection[Any], matcher: Matcher, label: str = 'assert
                 use_global_window: bool = True) -> PCollection[Any]:
     """Checks, when the pipeline runs, that a collection is as it should be. The collection must fit into memory.
 
-    The matcher is always called, with an empty list if the collection is empty. In a stream it is called when the stream
-    ends, with all elements of all panes.
+    The matcher is always called, with an empty list if the collection is empty. In a stream it is called when the
+    stream ends, with the elements of all panes.
 
     Args:
       actual: the collection.
