@@ -13,7 +13,6 @@ from bourne.engine.task import Run
 from bourne.runners.local.inline import InlineExecutor
 from bourne.runners.local.progress import Progress
 from bourne.runners.local.runner import LocalResult
-from bourne.runners.local.spillstore import SpillStore
 from bourne.sdk.graph.graph import Graph
 from bourne.sdk.graph.isolate import isolate
 from bourne.sdk.model.metric import MetricsContainer
@@ -40,7 +39,7 @@ class EngineRunner(PipelineRunner):
     def run(self, graph: Graph, options: PipelineOptions) -> LocalResult:
         graph = isolate(graph)
         check_supported(graph)
-        executor = InlineExecutor(SpillStore(self.memory))
+        executor = InlineExecutor(self.memory)
         executor.slots = self.slots  # type: ignore[misc]
         metrics = MetricsContainer()
         progress = Progress()

@@ -7,7 +7,8 @@ raw form of ``engine/windows.py``.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain
 from typing import Any
 
 import attrs
@@ -53,6 +54,12 @@ class Bundle:
                    for column in (self.timestamps, self.windows, self.panes))
         return Bundle(self.values[part], *columns)
 
+    def pick(self, positions: list[int]) -> Bundle:
+        """The elements at these positions as a bundle of their own."""
+        columns = ([column[i] for i in positions] if type(column) is list else column
+                   for column in (self.timestamps, self.windows, self.panes))
+        return Bundle([self.values[i] for i in positions], *columns)
+
     def cut(self, size: int | None) -> Iterator[Bundle]:
         """The same elements in bundles of at most ``size``; itself if that is ``None``."""
         if size is None or len(self.values) <= size:
@@ -60,6 +67,25 @@ class Bundle:
             return
         for start in range(0, len(self.values), size):
             yield self.take(slice(start, start + size))
+
+
+def join(bundles: Sequence[Bundle]) -> Bundle:
+    """The elements of several bundles, at least one, as one bundle."""
+    if len(bundles) == 1:
+        return bundles[0]
+    lengths = [len(bundle.values) for bundle in bundles]
+    return Bundle(list(chain.from_iterable(bundle.values for bundle in bundles)),
+                  _column([bundle.timestamps for bundle in bundles], lengths),
+                  _column([bundle.windows for bundle in bundles], lengths),
+                  _column([bundle.panes for bundle in bundles], lengths))
+
+
+def _column(columns: list[Any], lengths: list[int]) -> Any:
+    first = columns[0]
+    if type(first) is not list and all(type(column) is not list and column == first for column in columns):
+        return first
+    return list(chain.from_iterable(column if type(column) is list else [column] * length
+                                    for column, length in zip(columns, lengths, strict=True)))
 
 
 def from_rows(rows: Iterable[tuple[Any, int, Any, Any]]) -> Bundle:

@@ -159,7 +159,23 @@ def check_keys(keys: Collection[Any]) -> bool:
     Raises:
       KeyEncodingError: if one of them has no deterministic encoding.
     """
-    return _settled(keys) or not key_aliases(keys)
+    return is_settled(keys) or not key_aliases(keys)
+
+
+def is_settled(values: Collection[Any]) -> bool:
+    """True if all are keys, of types by which unequal ones are different keys, and none is a NaN."""
+    kinds: set[type] = set(map(type, values))
+    for kind in kinds - _ALWAYS_SETTLED:
+        if kind is float:
+            if [value for value in values if type(value) is float and value != value]:
+                return False
+        elif encoder_of(kind) in (of_tuple, of_frozenset):
+            holders: Any = [value for value in values if type(value) is kind]
+            if not is_settled(list(chain.from_iterable(holders))):
+                return False
+        elif not equality_tells_keys(kind):
+            return False
+    return True
 
 
 def key_aliases(keys: Collection[Any]) -> dict[Any, Any]:
@@ -175,22 +191,6 @@ def key_aliases(keys: Collection[Any]) -> dict[Any, Any]:
         if earlier is not key:
             aliases[key] = earlier
     return aliases
-
-
-def _settled(values: Collection[Any]) -> bool:
-    """True if all are keys, of types by which unequal ones are different keys, and none is a NaN."""
-    kinds: set[type] = set(map(type, values))
-    for kind in kinds - _ALWAYS_SETTLED:
-        if kind is float:
-            if [value for value in values if type(value) is float and value != value]:
-                return False
-        elif encoder_of(kind) in (of_tuple, of_frozenset):
-            holders: Any = [value for value in values if type(value) is kind]
-            if not _settled(list(chain.from_iterable(holders))):
-                return False
-        elif not equality_tells_keys(kind):
-            return False
-    return True
 
 
 def _worth_hashing(keys: Sequence[Any]) -> Sequence[Any]:

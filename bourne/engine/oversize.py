@@ -1,86 +1,38 @@
-"""Partitions that are larger than memory: they are cut into smaller ones on disk, and one huge key stays there.
+"""Partitions that are larger than memory: they are grouped a part at a time, and one huge key stays on disk.
 
-Cutting follows the key groups: partition ``p`` of ``P`` is cut into partitions ``p * k`` to ``p * k + k - 1`` of
+Parts follow the key groups: partition ``p`` of ``P`` is cut into partitions ``p * k`` to ``p * k + k - 1`` of
 ``P * k``, so that equal keys stay together at any depth (recursive partitioning, as in the Grace hash join:
-Kitsuregawa, Tanaka and Moto-oka, "Application of Hash to Data Base Machine and Its Architecture", 1983). What cannot
-be cut, because one key has most of it, is grouped without its large keys; their values are read from the blocks
-whenever somebody iterates over them.
+Kitsuregawa, Tanaka and Moto-oka, "Application of Hash to Data Base Machine and Its Architecture", 1983). Who made
+the elements has usually dealt most of them out already, into the buckets of the partition (``exchange.py``); only the
+first ones, and buckets that are too large themselves, are dealt out here. What still has room in memory stays there
+(hybrid hashing: DeWitt et al., "Implementation Techniques for Main Memory Database Systems", 1984).
+
+No cut makes a key smaller. A key that is large by itself is found by looking at some blocks. Its values go to blocks
+of their own, which are read whenever somebody iterates over them.
 """
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from bourne.engine.blocks import Block, BlockStore
 from bourne.engine.bundle import Bundle
-from bourne.engine.exchange import Route, partition
-from bourne.engine.keyhash import KEY_GROUPS
-from bourne.engine.plan.stage import BY_KEY
+from bourne.engine.exchange import MOST_WAITING, buckets, deal, owners, share
+from bourne.engine.keyhash import KEY_GROUPS, is_settled, key_group, partition_of
 
 #: A block of an input: the input's number, and the block.
 Part = tuple[int, Block]
-#: The most partitions that are written at the same time.
+#: A key with its raw window.
+Group = tuple[Any, Any]
+#: Such a key in one of the inputs, whose number follows.
+Owner = tuple[Any, Any, int]
+#: The most parts that are written at the same time, and the most large keys that are found at once.
 MOST_CUTS = 64
-
-
-class Piece(NamedTuple):
-    """A partition, or part of one, with all elements of its keys.
-
-    Attributes:
-      parts: its blocks.
-      store: what has them.
-      number: which of ``partitions`` it is.
-      partitions: of how many.
-      fits: False if it is too large but could not be cut.
-    """
-
-    parts: list[Part]
-    store: BlockStore
-    number: int
-    partitions: int
-    fits: bool = True
-
-    @property
-    def size(self) -> int:
-        """About how many bytes it takes in memory."""
-        return sum(block.size for _, block in self.parts)
-
-
-def pieces(whole: Piece, limit: int) -> Iterator[Piece]:
-    """Cuts a partition into pieces of which each fits into ``limit`` bytes, as far as its keys allow."""
-    if whole.size <= limit:
-        yield whole
-        return
-    cuts = min(MOST_CUTS, KEY_GROUPS // whole.partitions, 2 * -(-whole.size // limit))
-    if cuts < 2:
-        yield whole._replace(fits=False)
-        return
-    scratch = whole.store.scratch()
-    # The blocks of what does not fit are not freed: somebody may still hold values that are read from them.
-    for piece in _cut(whole, cuts, scratch):
-        if piece.size > limit and piece.size > 0.8 * whole.size:  # one key, or few: cutting further only costs
-            yield piece._replace(fits=False)
-        elif piece.parts:
-            uncut = False
-            for part in pieces(piece, limit):
-                uncut |= not part.fits and part.parts is piece.parts
-                yield part
-            if not uncut:
-                scratch.free(block for _, block in piece.parts)
-
-
-def _cut(whole: Piece, cuts: int, scratch: BlockStore) -> list[Piece]:
-    way = Route(BY_KEY, whole.partitions * cuts)
-    first = whole.number * cuts
-    found: list[list[Part]] = [[] for _ in range(cuts)]
-    for port, block in whole.parts:
-        bundles = partition(whole.store.get(block), way, among=range(first, first + cuts))
-        for parts, bundle in zip(found, bundles, strict=True):
-            if bundle.values:
-                parts.append((port, scratch.put(bundle)))
-    return [Piece(parts, scratch, first + number, way.partitions) for number, parts in enumerate(found)]
+#: How many blocks are looked at to find large keys.
+SAMPLE = 32
 
 
 class StoredValues(Sequence[Any]):
@@ -88,28 +40,17 @@ class StoredValues(Sequence[Any]):
 
     Args:
       store: has the blocks.
-      blocks: where the values are, among others.
-      key: the key.
-      window: the raw window.
-      count: how many there are.
+      blocks: the values.
     """
 
-    def __init__(self, store: BlockStore, blocks: list[Block], key: Any, window: Any, count: int) -> None:
+    def __init__(self, store: BlockStore, blocks: list[Block]) -> None:
         self._store = store
         self._blocks = blocks
-        self._key = key
-        self._window = window
-        self._count = count
+        self._count = sum(block.elements for block in blocks)
 
     def __iter__(self) -> Iterator[Any]:
-        key, window = self._key, self._window
         for block in self._blocks:
-            bundle = self._store.get(block)
-            if type(bundle.windows) is list:
-                yield from [value for (k, value), w in zip(bundle.values, bundle.windows, strict=True)
-                            if k == key and w == window]
-            elif bundle.windows == window:
-                yield from [value for k, value in bundle.values if k == key]
+            yield from self._store.get(block).values
 
     def __len__(self) -> int:
         return self._count
@@ -118,9 +59,11 @@ class StoredValues(Sequence[Any]):
         if isinstance(index, slice):
             return list(self)[index]
         position = index + self._count if index < 0 else index
-        for number, value in enumerate(self):
-            if number == position:
-                return value
+        if 0 <= position < self._count:
+            for block in self._blocks:
+                if position < block.elements:
+                    return self._store.get(block).values[position]
+                position -= block.elements
         raise IndexError(f'there are {self._count} values, and no number {index}')
 
     def __reduce__(self) -> Any:
@@ -131,38 +74,136 @@ class StoredValues(Sequence[Any]):
         return f'<{self._count} values on disk>'
 
 
-def large_keys(piece: Piece, limit: int) -> Counter[tuple[Any, Any, int]]:
-    """Which keys of a piece are too large for memory.
+#: The values of groups that are too large for memory, in each of the inputs where they are.
+Large = Mapping[Group, Mapping[int, StoredValues]]
 
-    Returns:
-      For each such ``(window, key, input)``, how many values it has.
+
+class Piece(NamedTuple):
+    """A partition, or part of one, with all elements of its keys.
+
+    Attributes:
+      parts: its blocks, those apart of which ``large`` has the values.
+      store: what has them.
+      number: which of ``partitions`` it is.
+      partitions: of how many.
+      large: those values.
     """
-    counts: Counter[tuple[Any, Any, int]] = Counter()
-    elements = sum(block.elements for _, block in piece.parts)
-    for port, block in piece.parts:
-        bundle = piece.store.get(block)
-        windows = bundle.windows if type(bundle.windows) is list else [bundle.windows] * len(bundle.values)
-        counts.update((window, key, port) for (key, _), window in zip(bundle.values, windows, strict=True))
-    threshold = max(1, limit // 4 * elements // max(piece.size, 1))
-    return Counter({found: count for found, count in counts.items() if count > threshold})
+
+    parts: list[Part]
+    store: BlockStore
+    number: int
+    partitions: int
+    large: Large = MappingProxyType({})
+
+    @property
+    def size(self) -> int:
+        """About how many bytes it takes to group it, apart from what is in memory anyway.
+
+        As many as its elements, and as many again for the keys and lists of the groups.
+        """
+        return sum(block.size if block.resident else 2 * block.size for _, block in self.parts)
 
 
-def stored_values(piece: Piece, large: Counter[tuple[Any, Any, int]]) -> dict[tuple[Any, Any], dict[int, StoredValues]]:
-    """For each ``(window, key)`` that is large in some input, its values in that input."""
-    blocks: dict[int, list[Block]] = {}
-    for port, block in piece.parts:
-        blocks.setdefault(port, []).append(block)
-    found: dict[tuple[Any, Any], dict[int, StoredValues]] = {}
-    for (window, key, port), count in large.items():
-        found.setdefault((window, key), {})[port] = StoredValues(piece.store, blocks[port], key, window, count)
-    return found
+def pieces(whole: Piece, limit: int, separable: bool = False) -> Iterator[Piece]:
+    """Cuts a partition into pieces of which each can be grouped in memory, as far as its keys allow.
+
+    Args:
+      whole: the partition.
+      limit: how many bytes all of this may take.
+      separable: the values of a key that is too large by itself may stay on disk.
+
+    Yields:
+      The pieces. Each must be done with before the next one is asked for.
+    """
+    if whole.size <= limit:
+        yield whole
+    else:
+        yield from _pieces(whole, max(1, 3 * limit // 4), limit // 4, separable)
 
 
-def without(bundle: Bundle, port: int, large: Counter[tuple[Any, Any, int]]) -> Bundle:
-    """A bundle without the values of large keys."""
+def _pieces(whole: Piece, limit: int, spare: int, separable: bool) -> Iterator[Piece]:
+    """Pieces that need ``limit`` bytes, while as many as ``spare`` are taken by those whose turn has not come."""
+    dealt = any(block.bucket is not None for _, block in whole.parts)
+    large = _large_keys(whole, limit) if separable and not dealt else set()
+    cuts = buckets(whole.partitions) if dealt else min(
+        MOST_CUTS, KEY_GROUPS // whole.partitions, 2 * -(-whole.size // limit))
+    if cuts < 2 and not large:
+        yield whole
+        return
+    scratch = whole.store.scratch(spare + sum(block.size for _, block in whole.parts if block.resident))
+    cut = _cut(whole, cuts, large, scratch, min(MOST_WAITING, limit // 2))
+    while cut:
+        piece, made = cut.pop()
+        stuck = piece.size > 0.8 * whole.size and not separable  # few keys: cutting further only costs
+        if piece.size <= limit or stuck:
+            yield piece
+        else:
+            yield from _pieces(piece, limit, 0, separable)
+        scratch.free(made)
+
+
+def _large_keys(whole: Piece, limit: int) -> set[Owner]:
+    """The keys that need more than half of ``limit``, judging by some of the blocks.
+
+    One that is missed has a larger share of what is looked at when its piece is cut again.
+    """
+    sizes: Counter[Owner] = Counter()
+    seen = 0
+    for port, block in whole.parts[::-(-len(whole.parts) // SAMPLE)]:
+        bundle = whole.store.get(block)
+        owners(bundle, whole.partitions)  # says what is wrong with what is no pair, or has no key
+        for owner, count in Counter(_owners(bundle, port)).items():
+            sizes[owner] += count * block.size // block.elements
+        seen += block.size
+    least = max(limit / 2 / whole.size, 1 / MOST_CUTS) * seen
+    return {owner for owner, size in sizes.most_common(MOST_CUTS) if size > least and is_settled([owner[1]])}
+
+
+def _owners(bundle: Bundle, port: int) -> Iterator[Owner]:
     windows = bundle.windows if type(bundle.windows) is list else [bundle.windows] * len(bundle.values)
-    kept = [number for number, ((key, _), window) in enumerate(zip(bundle.values, windows, strict=True))
-            if (window, key, port) not in large]
-    columns = ([column[i] for i in kept] if type(column) is list else column
-               for column in (bundle.timestamps, bundle.windows, bundle.panes))
-    return Bundle([bundle.values[i] for i in kept], *columns)
+    return ((window, key, port) for (key, _), window in zip(bundle.values, windows, strict=True))
+
+
+def _cut(whole: Piece, cuts: int, large: set[Owner], scratch: BlockStore,
+         waiting: int) -> list[tuple[Piece, list[Block]]]:
+    """A piece as at most ``cuts`` pieces, each with the blocks that were made for it."""
+    first, partitions = whole.number * cuts, whole.partitions * cuts
+    vault = scratch.scratch(0)
+    packer, apart = scratch.packer(waiting), vault.packer(waiting)
+    parts: defaultdict[int, list[Part]] = defaultdict(list)
+    try:
+        # What is in memory comes first: it has a place there.
+        for port, block in sorted(whole.parts, key=lambda part: not part[1].resident):
+            if block.bucket is not None:
+                parts[first + block.bucket].append((port, block._replace(bucket=None)))
+                continue
+            bundle = whole.store.get(block)
+            goals: list[Any] = owners(bundle, partitions)
+            if large:
+                goals = [owner if owner in large else goal for goal, owner in zip(goals, _owners(bundle, port))]
+            for goal, part in deal(bundle, goals).items():
+                size = share(block.size, part, bundle)
+                if type(goal) is int:
+                    packer.add((goal, port), part, size, block.mixed)
+                else:
+                    apart.add(goal, Bundle([value for _, value in part.values]), size)
+        packer.flush()
+        apart.flush()
+    finally:
+        scratch.seal()
+        vault.seal()
+    made: defaultdict[int, list[Part]] = defaultdict(list)
+    for (number, port), blocks in packer.blocks.items():
+        made[number] += [(port, block) for block in blocks]
+    stored = _homes(whole, {owner: StoredValues(vault, blocks) for owner, blocks in apart.blocks.items()}, partitions)
+    return [(Piece(parts[number] + made[number], scratch, number, partitions, stored.get(number, {})),
+             [block for _, block in made[number]]) for number in sorted({*parts, *made, *stored})]
+
+
+def _homes(whole: Piece, stored: Mapping[Owner, StoredValues], partitions: int) -> dict[int, Large]:
+    """The large keys of a piece, and more that were found, by the partition that owns them."""
+    homes: defaultdict[int, dict[Group, dict[int, StoredValues]]] = defaultdict(lambda: defaultdict(dict))
+    known = {(*group, port): values for group, ports in whole.large.items() for port, values in ports.items()}
+    for (window, key, port), values in {**known, **stored}.items():
+        homes[partition_of(key_group(key), partitions)][window, key][port] = values
+    return dict(homes)

@@ -12,7 +12,7 @@ from bourne.engine.combining import folding, of_all, of_keys, of_nothing
 from bourne.engine.grouping import group, group_inputs, is_timed
 from bourne.engine.keyed import Keyed
 from bourne.engine.keyhash import key_group, partition_of
-from bourne.engine.oversize import Piece, StoredValues, large_keys, pieces, stored_values, without
+from bourne.engine.oversize import Large, Piece, StoredValues, pieces
 from bourne.engine.panes import windowing_operator
 from bourne.engine.plan.stage import BY_KEY, MergeCombine, Op, Plan
 from bourne.engine.windows import raw_windows
@@ -41,24 +41,26 @@ def rooted(plan: Plan, root: Op, number: int, partitions: int, blocks: Mapping[s
         return (store.get(block) for _, block in parts)
     windowing = plan.collections[root.inputs[0]].windowing if root.inputs else DEFAULT_WINDOWING
     whole = Piece(parts, store, number, partitions)
-    fitting = [whole] if limit is None else pieces(whole, limit)
-    made = (bundle for piece in fitting for bundle in _keyed(root, piece, windowing, limit))
+    separable = not (isinstance(root.payload, MergeCombine) or is_timed(windowing)
+                     or goes_by_elements(windowing.trigger))
+    fitting = [whole] if limit is None else pieces(whole, limit, separable)
+    made = (bundle for piece in fitting for bundle in _keyed(root, piece, windowing))
     if getattr(root.payload, 'default', False) and number == partition_of(key_group(None), partitions):
         return _or_default(made, root)
     return made
 
 
-def _keyed(root: Op, piece: Piece, windowing: Windowing, limit: int | None) -> Iterator[Bundle]:
+def _keyed(root: Op, piece: Piece, windowing: Windowing) -> Iterator[Bundle]:
     """What an operator that groups by key makes of a piece."""
     if goes_by_elements(windowing.trigger):
         return _panes(windowing_operator(root.payload, windowing), piece)
     match root.payload:
         case GroupByKey():
-            return _groups(root.payload, piece, windowing, limit)
+            return _groups(root.payload, piece, windowing)
         case Combine(fn=fn):
-            return _combine(_groups(GroupByKey(), piece, windowing, limit), fn)
+            return _combine(_groups(GroupByKey(), piece, windowing), fn)
         case MergeCombine(fn=fn):
-            return _merge((piece.store.get(block) for _, block in piece.parts), fn, windowing)
+            return _merge(piece, fn, windowing)
     raise AssertionError(root.payload)
 
 
@@ -69,13 +71,9 @@ def _panes(operator: Keyed, piece: Piece) -> Iterator[Bundle]:
     yield from operator.advance(MAX_MICROS, 0)
 
 
-def _groups(payload: GroupByKey, piece: Piece, windowing: Windowing, limit: int | None) -> Iterator[Bundle]:
-    parts = ((port, piece.store.get(block)) for port, block in piece.parts)
-    if piece.fits or limit is None or is_timed(windowing):
-        return _in_memory(payload, parts, windowing)
-    large = large_keys(piece, limit)
-    small = _in_memory(payload, ((port, without(bundle, port, large)) for port, bundle in parts), windowing)
-    return _with_large(payload, small, windowing, stored_values(piece, large))
+def _groups(payload: GroupByKey, piece: Piece, windowing: Windowing) -> Iterator[Bundle]:
+    small = _in_memory(payload, ((port, piece.store.get(block)) for port, block in piece.parts), windowing)
+    return _with_large(payload, small, windowing, piece.large) if piece.large else small
 
 
 def _in_memory(payload: GroupByKey, parts: Iterable[tuple[int, Bundle]], windowing: Windowing) -> Iterator[Bundle]:
@@ -91,10 +89,11 @@ def _names(payload: GroupByKey) -> Sequence[Any]:
 
 
 def _with_large(payload: GroupByKey, small: Iterator[Bundle], windowing: Windowing,
-                large: dict[tuple[Any, Any], dict[int, StoredValues]]) -> Iterator[Bundle]:
+                large: Large) -> Iterator[Bundle]:
     """The groups in memory, and those of large keys, whose values are on disk."""
+    left = dict(large)
 
-    def value(ports: dict[int, StoredValues], others: Any) -> Any:
+    def value(ports: Mapping[int, StoredValues], others: Any) -> Any:
         if payload.tags is None:
             return ports[0]
         names = _names(payload)
@@ -105,11 +104,11 @@ def _with_large(payload: GroupByKey, small: Iterator[Bundle], windowing: Windowi
     for bundle in small:
         windows = bundle.windows if type(bundle.windows) is list else [bundle.windows] * len(bundle.values)
         for number, ((key, others), window) in enumerate(zip(bundle.values, windows, strict=True)):
-            if (window, key) in large:
-                bundle.values[number] = (key, value(large.pop((window, key)), others))
+            if (window, key) in left:
+                bundle.values[number] = (key, value(left.pop((window, key)), others))
         yield bundle
     end = raw_windows(windowing.windowfn).end
-    for (window, key), ports in large.items():
+    for (window, key), ports in left.items():
         yield Bundle([(key, value(ports, None))], end(window), window, ONLY_PANE)
 
 
@@ -119,10 +118,10 @@ def _combine(grouped: Iterator[Bundle], fn: Any) -> Iterator[Bundle]:
         yield bundle
 
 
-def _merge(bundles: Iterable[Bundle], fn: Any, windowing: Windowing) -> Iterator[Bundle]:
+def _merge(piece: Piece, fn: Any, windowing: Windowing) -> Iterator[Bundle]:
     """Merges the accumulators of each key, and extracts the results."""
     fold = folding(fn)
-    single, several = _once_and_again(list(bundles))
+    single, several = _once_and_again([(piece.store.get(block), block.mixed) for _, block in piece.parts])
     for bundle in group(several, windowing):
         bundle.values = of_keys(bundle.values, fold.merge)
         single.append(bundle)
@@ -133,22 +132,20 @@ def _merge(bundles: Iterable[Bundle], fn: Any, windowing: Windowing) -> Iterator
         yield Bundle(values, bundle.timestamps, bundle.windows, ONLY_PANE)
 
 
-def _once_and_again(bundles: list[Bundle]) -> tuple[list[Bundle], list[Bundle]]:
+def _once_and_again(found: list[tuple[Bundle, bool]]) -> tuple[list[Bundle], list[Bundle]]:
     """Bundles whose keys come in no other one, and the rest.
 
-    A bundle of accumulators was flushed from one table, where a key and window stand once. So it shares keys only
-    with bundles that hold some of its windows.
+    A bundle of accumulators was flushed from one table, where a key and window stand once, unless it is mixed. So it
+    shares keys only with bundles that hold some of its windows.
     """
-    if len(bundles) == 1:
-        return list(bundles), []
     count: dict[Any, int] = {}
-    windows = [set(bundle.windows) if type(bundle.windows) is list else {bundle.windows} for bundle in bundles]
-    for found in windows:
-        for window in found:
-            count[window] = count.get(window, 0) + 1
-    alone = [all(count[window] == 1 for window in found) for found in windows]
-    return ([bundle for bundle, one in zip(bundles, alone, strict=True) if one],
-            [bundle for bundle, one in zip(bundles, alone, strict=True) if not one])
+    windows = [set(bundle.windows) if type(bundle.windows) is list else {bundle.windows} for bundle, _ in found]
+    for (_, mixed), those in zip(found, windows, strict=True):
+        for window in those:
+            count[window] = count.get(window, 0) + 1 + mixed
+    alone = [all(count[window] == 1 for window in those) for those in windows]
+    return ([bundle for (bundle, _), one in zip(found, alone, strict=True) if one],
+            [bundle for (bundle, _), one in zip(found, alone, strict=True) if not one])
 
 
 def _or_default(bundles: Iterator[Bundle], root: Op) -> Iterator[Bundle]:

@@ -13,7 +13,7 @@ from bourne.engine.blocks import Block, BlockStore
 from bourne.engine.bundle import Bundle
 from bourne.engine.exchange import Partitioned, Route, Router
 from bourne.engine.oversize import Piece, pieces
-from bourne.engine.plan.stage import Plan, Stage
+from bourne.engine.plan.stage import BY_KEY, Plan, Stage
 from bourne.engine.program.program import Program, Views
 from bourne.engine.roots import rooted
 from bourne.engine.sideinputs import side_input
@@ -123,6 +123,7 @@ class StageInstance:
         self._stage = stage
         self._store = store
         self._sampler = sampler
+        self._readers = {name: other for other in plan.stages if other.entry == BY_KEY for name in other.inputs}
         with self._sampled(None):
             entries = run.group_memory / ENTRY if run.group_memory is not None else math.inf
             self._program = Program(plan, stage, _views(plan, stage, sides, store), entries, run.bundle_size)
@@ -145,7 +146,7 @@ class StageInstance:
 
     def _perform(self, task: Task, report: Report) -> TaskResult:
         program = self._program
-        router = Router(task.routes, self._store)
+        router = Router(task.routes, self._store, self._run.group_memory, self._readers)
         writers: dict[str, Writer[Any]] = {}
         program.begin(writers, router.add)
         try:
@@ -157,6 +158,7 @@ class StageInstance:
                 program.open()
             self._feed(task, report)
             program.finish()
+            router.flush()
             prepared = {label: writer.prepare() for label, writer in writers.items()}
         except BaseException:
             for writer in writers.values():

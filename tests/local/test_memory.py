@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import errno
 import pickle
-from collections import Counter
+import random
+import sys
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +15,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bourne.engine.blocks import MemoryStore
-from bourne.engine.bundle import Bundle
+from bourne.engine.bundle import Bundle, join
 from bourne.engine.memory import estimate
-from bourne.engine.oversize import Piece, StoredValues, pieces
+from bourne.engine.oversize import StoredValues
 from bourne.errors import ExecutionError
-from bourne.runners.local.filestore import FileStore, decode, encode
+from bourne.runners.local.encoding import Codec
+from bourne.runners.local.filestore import FileStore
 from bourne.runners.local.spillstore import SpillStore
+from bourne.runners.local.squeezing import VAIN, Squeezer
 from bourne.sdk.options import PipelineOptions
 from bourne.sdk.testing import TestPipeline, assert_that, equal_to
 from bourne.sdk.transforms.combine import CombinePerKey
@@ -81,57 +85,104 @@ def test_a_failing_run_leaves_nothing(tmp_path: Path) -> None:
 
 def test_values_on_disk_behave_like_a_list() -> None:
     store = MemoryStore()
-    block = store.put(Bundle([('a', 1), ('b', 2), ('a', 3)]))
-    values = StoredValues(store, [block, block], 'a', block.ref.windows, 4)
+    blocks = [store.put(Bundle(values)) for values in ([1, 3], [1], [3])]
+    values = StoredValues(store, blocks)
     assert list(values) == list(values) == [1, 3, 1, 3]
-    assert (values[0], values[-1], values[1:3], len(values), 3 in values) == (1, 3, [3, 1], 4, True)
+    assert [values[index] for index in (0, -1, 1, 2, -4)] == [1, 3, 3, 1, 1]
+    assert (values[1:3], len(values), 3 in values) == ([3, 1], 4, True)
     assert pickle.loads(pickle.dumps(values)) == [1, 3, 1, 3]
     assert repr(values) == '<4 values on disk>'
-    with pytest.raises(IndexError, match='there are 4 values, and no number 9'):
-        values[9]
-
-
-@given(st.lists(st.tuples(st.integers(0, 50) | st.text(max_size=2), st.integers())), st.integers(1, 3_000))
-def test_pieces_have_every_element_once_and_keep_keys_together(pairs: list[tuple[Any, int]], limit: int) -> None:
-    store = MemoryStore()
-    parts = [(0, store.put(Bundle(pairs[start:start + 7]))) for start in range(0, len(pairs), 7)]
-    found: list[tuple[Any, int]] = []
-    seen: set[Any] = set()
-    for piece in pieces(Piece(parts, store, 0, 1), limit):
-        elements = [pair for _, block in piece.parts for pair in store.get(block).values]
-        keys = {key for key, _ in elements}
-        assert not keys & seen
-        seen |= keys
-        found += elements
-    assert Counter(found) == Counter(pairs)
+    for index in (4, -5):
+        with pytest.raises(IndexError, match=f'there are 4 values, and no number {index}'):
+            values[index]
 
 
 def test_blocks_go_to_disk_past_the_budget_and_come_back(tmp_path: Path) -> None:
     bundle = Bundle([('key', number) for number in range(1_000)], 5, 'window')
-    store = SpillStore(2 * estimate(bundle) + 1, str(tmp_path))
+    store = SpillStore(2 * estimate(bundle) + 1, FileStore(tmp_path, 'part'))
     blocks = [store.put(bundle) for _ in range(5)]
-    assert [isinstance(block.ref, Bundle) for block in blocks] == [True, True, False, False, False]
+    assert [block.resident for block in blocks] == [True, True, False, False, False]
     assert all(store.get(block) == bundle for block in blocks)
-    (folder,) = tmp_path.iterdir()
-    assert len(list(folder.iterdir())) == 1
+    assert len(list(tmp_path.iterdir())) == 1
     store.free(blocks)
-    assert list(folder.iterdir()) == []
-    assert isinstance(store.put(bundle).ref, Bundle)
-    store.close()
     assert list(tmp_path.iterdir()) == []
+    assert store.put(bundle).resident
 
 
-@given(st.lists(st.binary(max_size=3_000) | st.integers() | st.text()), st.booleans())
-def test_encoded_bundles_come_back(values: list[Any], listed: bool) -> None:
-    bundle = Bundle(values, list(range(len(values))) if listed else 3)
-    assert decode(memoryview(b''.join(encode(bundle)))) == bundle
+@given(st.lists(st.tuples(st.integers(0, 3), st.lists(st.text(max_size=5), max_size=9), st.booleans()), max_size=20),
+       st.integers(0, 400))
+def test_bundles_that_share_a_block_come_back_in_order(given_: list[tuple[int, list[str], bool]], waiting: int) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        store = FileStore(folder, 'part')
+        packer = store.packer(waiting)
+        expected: dict[int, list[Any]] = {}
+        for number, (place, values, listed) in enumerate(given_):
+            bundle = Bundle(values, [number] * len(values) if listed else number)
+            packer.add(place, bundle, 10)
+            expected.setdefault(place, []).extend(bundle.rows())
+        packer.flush()
+        store.seal()
+        found = {place: [row for block in blocks for row in store.get(block).rows()]
+                 for place, blocks in packer.blocks.items()}
+        assert found == expected
+
+
+def test_only_a_block_in_which_keys_may_stand_twice_is_mixed(tmp_path: Path) -> None:
+    store = FileStore(tmp_path, 'part')
+    packer = store.packer(1 << 20)
+    for place, windows in enumerate([['p', 'q'], ['p', 'p'], [['p', 'q'], 'r'], [['p', 'q'], 'q'], [['p', 'p']]]):
+        for window in windows:
+            packer.add(place, Bundle([('a', 1), ('b', 2)], 0, window), 10)
+    packer.flush()
+    store.seal()
+    assert [blocks[0].mixed for blocks in packer.blocks.values()] == [False, True, False, True, False]
+
+
+@given(st.lists(st.lists(st.binary(max_size=3_000) | st.integers() | st.text()), min_size=1, max_size=4),
+       st.sampled_from([3, [3]]), st.sampled_from(['w', ['w']]), st.booleans())
+def test_encoded_bundles_come_back(many: list[list[Any]], time: Any, window: Any, by_value: bool) -> None:
+    codec = Codec(by_value)
+    bundles = [Bundle(values, *(column * len(values) if type(column) is list else column for column in (time, window)))
+               for values in many]
+    data = [part for bundle in bundles for part in codec.encode(bundle).parts]
+    assert Codec().decode(memoryview(b''.join(data))) == join(bundles)
+    assert sum(map(len, data)) == sum(codec.encode(bundle).length for bundle in bundles)
 
 
 def test_buffers_are_not_copied_into_the_pickle() -> None:
     large = pickle.PickleBuffer(bytearray(b'x' * 100_000))
-    parts = encode(Bundle([large]))
+    parts = Codec().encode(Bundle([large])).parts
     assert [len(part) for part in parts][-1] == 100_000
-    assert bytes(decode(memoryview(b''.join(parts))).values[0]) == b'x' * 100_000
+    assert bytes(Codec().decode(memoryview(b''.join(parts))).values[0]) == b'x' * 100_000
+
+
+def test_what_no_module_has_is_pickled_by_value() -> None:
+    codec = Codec()
+    bundle = codec.decode(memoryview(b''.join(codec.encode(Bundle([lambda: 5])).parts)))
+    assert bundle.values[0]() == 5
+
+
+def test_what_does_not_become_smaller_is_not_compressed(tmp_path: Path) -> None:
+    store = FileStore(tmp_path, 'part', compress_after=0)
+    for value, small in ((random.Random(1).randbytes(10_000), False), (b'x' * 10_000, False)):
+        block = store.put(Bundle([value]))
+        assert (block.ref[2] < 10_000) == small
+        assert store.get(block).values == [value]
+    for _ in range(VAIN):
+        block = store.put(Bundle([b'x' * 10_000]))
+    assert block.ref[2] < 1_000
+    assert store.get(block).values == [b'x' * 10_000]
+    store.seal()
+
+
+@pytest.mark.parametrize('installed', [True, False])
+def test_compression_with_and_without_zstandard(monkeypatch: pytest.MonkeyPatch, installed: bool) -> None:
+    if not installed:
+        monkeypatch.setitem(sys.modules, 'zstandard', None)
+    small = Squeezer().compress(b'some text ' * 1_000)
+    assert small is not None
+    assert len(small) < 1_000
+    assert Squeezer().decompress(memoryview(small)) == b'some text ' * 1_000
 
 
 def test_a_full_disk_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

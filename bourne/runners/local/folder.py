@@ -10,29 +10,46 @@ from bourne.errors import ExecutionError
 PREFIX = 'bourne-run-'
 
 
-def make_folder(temp_dir: str | None) -> str:
-    """A new directory for this process, after those of runs that were killed are removed.
+class RunFolder:
+    """The directory of a run, which is made when its path is asked for first.
+
+    Before that, those of runs that were killed are removed.
 
     Args:
-      temp_dir: where; by default the system's place for temporary files.
-
-    Raises:
-      ExecutionError: if it cannot be made.
+      temp_dir: where it is made; by default the system's place for temporary files.
     """
-    import tempfile
 
-    remove_stale(temp_dir)
-    try:
-        return tempfile.mkdtemp(prefix=f'{PREFIX}{os.getpid()}-', dir=temp_dir)
-    except OSError as error:
-        raise ExecutionError(f'--temp_dir: cannot make a directory in {temp_dir!r}: {error}') from error
+    def __init__(self, temp_dir: str | None) -> None:
+        self._temp_dir = temp_dir
+        self._path: str | None = None
+
+    def __fspath__(self) -> str:
+        """Its path.
+
+        Raises:
+          ExecutionError: if it cannot be made.
+        """
+        if self._path is None:
+            import tempfile
+
+            remove_stale(self._temp_dir)
+            try:
+                self._path = tempfile.mkdtemp(prefix=f'{PREFIX}{os.getpid()}-', dir=self._temp_dir)
+            except OSError as error:
+                raise ExecutionError(f'--temp_dir: cannot make a directory in {self._temp_dir!r}: {error}') from error
+        return self._path
+
+    def remove(self) -> None:
+        """Removes it with all that is in it."""
+        path, self._path = self._path, None
+        if path is not None:
+            _remove(path)
 
 
-def remove_folder(folder: str) -> None:
-    """Removes a directory with all that is in it."""
+def _remove(path: str) -> None:
     import shutil
 
-    shutil.rmtree(folder, ignore_errors=True)
+    shutil.rmtree(path, ignore_errors=True)
 
 
 def remove_stale(temp_dir: str | None) -> None:
@@ -43,7 +60,7 @@ def remove_stale(temp_dir: str | None) -> None:
     for folder in glob.glob(os.path.join(glob.escape(temp_dir or tempfile.gettempdir()), f'{PREFIX}*')):
         owner = os.path.basename(folder).removeprefix(PREFIX).partition('-')[0]
         if owner.isdigit() and not _is_alive(int(owner)):
-            remove_folder(folder)
+            _remove(folder)
 
 
 def _is_alive(process: int) -> bool:

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 from bourne.engine.plan.stage import Plan
 from bourne.engine.task import Report, Run, StageInstance, Task, TaskResult, sampler_for
+from bourne.runners.local.filestore import FileStore
+from bourne.runners.local.folder import RunFolder
 from bourne.runners.local.spillstore import SpillStore
 
 if TYPE_CHECKING:
@@ -19,19 +21,22 @@ class InlineExecutor:
     """Runs tasks where it is called.
 
     Args:
-      store: keeps the blocks between stages.
+      block_memory: how many bytes of blocks may stay in memory between stages.
+      temp_dir: where the others are kept; by default the system's place for temporary files.
       profile: gets the samples of a run that is profiled.
     """
 
     slots = 1
 
-    def __init__(self, store: SpillStore, profile: Profile | None = None) -> None:
+    def __init__(self, block_memory: int, temp_dir: str | None = None, profile: Profile | None = None) -> None:
         self._plan: Plan | None = None
         self._run: Run | None = None
         self._sampler: Sampler | None = None
         self._profile = profile
         self._stack = ExitStack()
-        self.store = store
+        self._folder = RunFolder(temp_dir)
+        self._files = FileStore(self._folder, 'inline', compress_after=0)
+        self.store = SpillStore(block_memory, self._files)
 
     def open(self, plan: Plan, run: Run) -> None:
         """See :class:`bourne.engine.executor.Executor`."""
@@ -59,4 +64,5 @@ class InlineExecutor:
         self._stack.close()
         if self._sampler is not None and self._profile is not None:
             self._profile.add(self._sampler.take())
-        self.store.close()
+        self._files.seal()
+        self._folder.remove()

@@ -9,6 +9,7 @@ counts.
 from __future__ import annotations
 
 import math
+import os
 import pickle
 import signal
 import sys
@@ -26,7 +27,7 @@ from bourne.engine.task import Report, Run, Task, TaskResult
 from bourne.errors import ExecutionError
 from bourne.runners.local.failures import unpack
 from bourne.runners.local.filestore import FileStore
-from bourne.runners.local.folder import make_folder, remove_folder
+from bourne.runners.local.folder import RunFolder
 from bourne.runners.local.worker import work
 from bourne.sdk.model.coders import registry
 from bourne.sdk.value_provider import RuntimeValueProvider
@@ -68,24 +69,15 @@ class ProcessExecutor:
         self.workers = workers
         self.slots = workers * TASKS_PER_WORKER
         self._start_method = start_method or ('fork' if sys.platform == 'linux' else 'spawn')
-        self._temp_dir = temp_dir
         self._pool: list[_Worker] = []
         self._started = 0
         self._plan: Plan | None = None
         self._setting = b''
-        self._folder: str | None = None
-        self._store: FileStore | None = None
-
-    @property
-    def store(self) -> FileStore:
-        """See :class:`bourne.engine.executor.Executor`."""
-        assert self._store is not None
-        return self._store
+        self._folder = RunFolder(temp_dir)
+        self.store = FileStore(self._folder, 'coordinator', by_value=True)
 
     def open(self, plan: Plan, run: Run) -> None:
         """See :class:`bourne.engine.executor.Executor`."""
-        self._folder = make_folder(self._temp_dir)
-        self._store = FileStore(self._folder, 'coordinator')
         self._plan = plan
         self._setting = cloudpickle.dumps(
             (plan, run, RuntimeValueProvider.runtime_options, registry.get_custom_type_coder_tuples()), protocol=5)
@@ -98,11 +90,8 @@ class ProcessExecutor:
         for worker in self._pool:
             worker.process.join()
         self._pool.clear()
-        if self._store is not None:
-            self._store.begin()
-        if self._folder is not None:
-            remove_folder(self._folder)
-            self._folder = None
+        self.store.seal()
+        self._folder.remove()
 
     def run(self, tasks: Sequence[Task], report: Report) -> Iterator[tuple[Task, TaskResult]]:
         """See :class:`bourne.engine.executor.Executor`."""
@@ -209,7 +198,7 @@ class ProcessExecutor:
         self._started += 1
         others = [worker.pipe for worker in self._pool] + [ours] if self._start_method == 'fork' else []
         process = context.Process(
-            target=work, args=(theirs, others, self._setting, self._folder, f'worker{self._started}',
+            target=work, args=(theirs, others, self._setting, os.fspath(self._folder), f'worker{self._started}',
                                self._compress_after), daemon=True)
         with _main_left_alone(), warnings.catch_warnings():
             # Python warns of forking where there are threads. The worker takes no lock that one of them could hold.

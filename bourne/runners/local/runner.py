@@ -18,7 +18,6 @@ from bourne.runners.local.collector import relaxed_collector
 from bourne.runners.local.inline import InlineExecutor
 from bourne.runners.local.processes import ProcessExecutor
 from bourne.runners.local.progress import Cancelled, Progress
-from bourne.runners.local.spillstore import SpillStore
 from bourne.sdk.graph.graph import Graph
 from bourne.sdk.graph.isolate import isolate
 from bourne.sdk.metrics import MetricResults
@@ -118,7 +117,7 @@ def _executor(options: LocalOptions, profile: Profile | None) -> Executor:
     workers = _workers(options)
     budget = options.memory_budget or default_budget()
     if workers == 1:
-        return InlineExecutor(SpillStore(budget // 2, options.temp_dir), profile)
+        return InlineExecutor(budget // 2, options.temp_dir, profile)
     return ProcessExecutor(workers, options.start_method, options.temp_dir, budget // 2, profile)
 
 

@@ -1,72 +1,84 @@
-"""Blocks in memory up to a budget, and on disk past it: the store of the inline executor."""
+"""Blocks in memory up to a budget, and on disk past it: the store of the inline executor, and every scratch store."""
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterable
+from collections.abc import Hashable, Iterable
 
-from bourne.engine.blocks import Block, BlockStore
+from bourne.engine.blocks import Block, BlockStore, Packer
 from bourne.engine.bundle import Bundle
 from bourne.engine.memory import estimate
-from bourne.runners.local.filestore import FileStore
-from bourne.runners.local.folder import make_folder, remove_folder
 
 
 class SpillStore:
-    """Keeps bundles in memory, and those that are too many in compressed files.
+    """Keeps bundles in memory, and those that are too many in files.
 
     Args:
       budget: how many bytes may stay in memory.
-      temp_dir: where the files go; by default the system's place for temporary files.
+      files: where the rest goes.
     """
 
-    def __init__(self, budget: int, temp_dir: str | None = None) -> None:
+    def __init__(self, budget: int, files: BlockStore) -> None:
         self._budget = budget
-        self._temp_dir = temp_dir
+        self._files = files
         self._used = 0
-        self._folder: str | None = None
-        self._files: FileStore | None = None
 
-    def put(self, bundle: Bundle) -> Block:
+    def put(self, bundle: Bundle, size: int | None = None) -> Block:
         """See :class:`bourne.engine.blocks.BlockStore`."""
-        size = estimate(bundle)
-        if self._used + size > self._budget:
-            return self._disk().put(bundle)
+        size = estimate(bundle) if size is None else size
+        if not self.has_room(size):
+            return self._files.put(bundle, size)
         self._used += size
-        return Block(bundle, len(bundle.values), size)
+        return Block(bundle, len(bundle.values), size, resident=True)
+
+    def has_room(self, size: int) -> bool:
+        """True if a bundle of so many bytes would stay in memory."""
+        return self._used + size <= self._budget
+
+    def packer(self, waiting: int) -> Packer:
+        """See :class:`bourne.engine.blocks.BlockStore`."""
+        return _SpillPacker(self, self._files.packer(waiting))
 
     def get(self, block: Block) -> Bundle:
         """See :class:`bourne.engine.blocks.BlockStore`."""
-        if isinstance(block.ref, Bundle):
-            return block.ref
-        return self._disk().get(block)
+        if block.resident:
+            bundle: Bundle = block.ref
+            return bundle
+        return self._files.get(block)
 
     def free(self, blocks: Iterable[Block]) -> None:
         """See :class:`bourne.engine.blocks.BlockStore`."""
         on_disk = []
         for block in blocks:
-            if isinstance(block.ref, Bundle):
+            if block.resident:
                 self._used -= block.size
             else:
                 on_disk.append(block)
-        if on_disk:
-            self._disk().free(on_disk)
+        self._files.free(on_disk)
 
-    def scratch(self) -> BlockStore:
+    def scratch(self, memory: int) -> BlockStore:
         """See :class:`bourne.engine.blocks.BlockStore`."""
-        return self._disk().scratch()
+        return self._files.scratch(memory)
 
-    def close(self) -> None:
-        """Removes everything on disk."""
-        if self._files is not None:
-            self._files.begin()
-            self._files = None
-        if self._folder is not None:
-            remove_folder(self._folder)
-            self._folder = None
+    def seal(self) -> None:
+        """See :class:`bourne.engine.blocks.BlockStore`."""
+        self._files.seal()
 
-    def _disk(self) -> FileStore:
-        if self._files is None:
-            self._folder = make_folder(self._temp_dir)
-            self._files = FileStore(self._folder, f'inline{os.getpid()}', compress_after=0)
-        return self._files
+
+class _SpillPacker:
+    """Puts bundles into memory as they come and, when that is full, several into a block of a file."""
+
+    def __init__(self, store: SpillStore, files: Packer) -> None:
+        self._store = store
+        self._files = files
+        self.blocks = files.blocks
+
+    def add(self, place: Hashable, bundle: Bundle, size: int, mixed: bool = False) -> None:
+        """See :class:`bourne.engine.blocks.Packer`."""
+        if self._store.has_room(size):
+            self.blocks.setdefault(place, []).append(self._store.put(bundle, size)._replace(mixed=mixed))
+        else:
+            self._files.add(place, bundle, size, mixed)
+
+    def flush(self) -> None:
+        """See :class:`bourne.engine.blocks.Packer`."""
+        self._files.flush()

@@ -120,7 +120,7 @@ def _serve(pipe: Any, plan: Plan, run: Run, store: FileStore, sampler: Sampler |
 
 
 def _perform(instance: StageInstance, task: Task, store: FileStore, reporter: _Reporter) -> tuple[str, Any]:
-    store.begin()
+    store.seal()
     try:
         result = instance.run(task, reporter)
     except Exception as error:
