@@ -12,7 +12,7 @@ PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11 python;
 
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
-.PHONY: help run test lint types pytest bench docs clean
+.PHONY: help run test lint types pytest bench bench-peers docs clean
 
 help:  ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1@/p' Makefile | awk -F@ '{ printf "make %-12s %s\n", $$1, $$2 }'
@@ -32,8 +32,12 @@ types: $(VENV)/.installed-dev  ## mypy --strict on the package
 pytest: $(VENV)/.installed-dev  ## The tests alone
 	$(BIN)/python -m pytest -q -n logical --maxprocesses=8
 
-bench: $(VENV)/.installed-dev  ## Compare with hand-written loops, in the same run
-	$(BIN)/python benchmarks/run.py
+# Fewer workloads: make bench ONLY=nexmark, make bench-peers ONLY=wordcount,top
+bench: $(VENV)/.installed-dev  ## Compare with loops written by hand; writes docs/benchmarks.md
+	$(BIN)/python -m benchmarks.run --only='$(ONLY)'
+
+bench-peers: $(VENV)/.installed-dev  ## Compare with Beam, bytewax, Dask, Spark and Polars, which it installs into build/peers
+	$(BIN)/python -m benchmarks.peers --only='$(ONLY)'
 
 docs: $(VENV)/.installed-docs  ## Build the documentation into docs/_build/html; a warning is an error
 	$(BIN)/sphinx-build -W --keep-going -q -b html docs docs/_build/html

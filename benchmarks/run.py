@@ -1,88 +1,100 @@
-"""``make bench``: every workload by hand and as a pipeline, in turn, in the same run; the table goes to
-``docs/benchmarks.md``.
+"""``make bench``: every workload by hand and as a pipeline, in turn; the page is ``docs/benchmarks.md``.
 
-Usage: python benchmarks/run.py [--rounds N] [--no-write] [WORKLOAD ...]
+Usage: python -m benchmarks.run [--only TEXT] [--rounds N] [--scale X] [--no-write]
 """
 
 from __future__ import annotations
 
 import argparse
-import datetime
-import os
-import platform
-import statistics
 import subprocess
 import sys
-from pathlib import Path
+from collections.abc import Callable
+from functools import partial
+from typing import Any
 
-ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT))
+from benchmarks import page, results, startup
+from benchmarks.measure import ROOT, Measure, compare, measure
+from benchmarks.workload import HAND, Workload
+from benchmarks.workloads import workloads
 
-from benchmarks.measure import Measure, measure  # noqa: E402
-from benchmarks.startup import import_time, smallest_pipeline  # noqa: E402
-from benchmarks.workloads import WORKLOADS  # noqa: E402
-
-
-def compare(name: str, rounds: int) -> str:
-    """The table row of a workload; rounds alternate, so that a noisy machine disturbs both contenders alike."""
-    work = WORKLOADS[name]
-    work.prepare()
-    taken: dict[str, list[Measure]] = {'by_hand': [], 'pipeline': []}
-    for _ in range(rounds):
-        for contender, results in taken.items():
-            results.append(measure(name, contender))
-    if len({one.result for results in taken.values() for one in results}) != 1:
-        raise SystemExit(f'{name}: the contenders disagree: { {who: done[0].result for who, done in taken.items()} }')
-    best = {who: min(results, key=lambda one: one.cpu) for who, results in taken.items()}
-    hand, ours = best['by_hand'], best['pipeline']
-    ratio = statistics.median(b.cpu / a.cpu for a, b in zip(taken['by_hand'], taken['pipeline'], strict=True))
-    return (f'| {work.title} | {work.amount / hand.cpu:.2f} | {work.amount / ours.cpu:.2f} | {work.unit} '
-            f'| {ratio:.2f} | {work.goal:.2f} | {hand.memory:.0f} | {ours.memory:.0f} |')
+START = 'start'
 
 
-def machine() -> str:
-    """What ran it."""
-    commit = subprocess.run(['git', 'rev-parse', '--short', 'HEAD'], cwd=ROOT, capture_output=True, text=True,
-                            check=False).stdout.strip()
-    return (f'{os.cpu_count()} cores ({platform.machine()}), Python {platform.python_version()}, '
-            f'{platform.system()}, commit {commit or "unknown"}, {datetime.date.today():%Y-%m-%d}')
+def command(workload: str, contender: str, scale: float) -> list[str]:
+    """What runs one contender of a workload in a process of its own."""
+    return [sys.executable, '-m', 'benchmarks.contender', workload, contender, str(scale)]
 
 
-def table(names: list[str], rounds: int) -> str:
-    """The whole page."""
-    lines = [
-        '# Benchmarks', '',
-        'Written by `make bench`. Each row compares a pipeline on the inline local runner with the loop that a good',
-        'engineer writes by hand, on the same input, each in a process of its own, in turn. Throughput is per second',
-        'of CPU time, of the best round. The ratio is the CPU time of the pipeline in that of the loop, the',
-        f'median over {rounds} rounds; the goal is the most that it should be. Memory is the peak of the process, with',
-        'its input.',
-        '', f'Machine: {machine()}.', '',
-        '| workload | by hand | bourne | unit per CPU s | ratio | goal | MB by hand | MB bourne |',
-        '|---|---:|---:|---|---:|---:|---:|---:|']
-    for name in names:
-        lines.append(compare(name, rounds))
-        print(lines[-1], flush=True)
-    first, next_ = smallest_pipeline()
-    lines += ['', 'The best of eleven new processes:', '', '| start | measured | goal |', '|---|---:|---:|',
-              f'| `import bourne` beyond the start of Python | {import_time() * 1000:.0f} ms | 120 ms |',
-              f'| the smallest test pipeline, first in a process | {first * 1000:.1f} ms | 10 ms |',
-              f'| the smallest test pipeline, afterwards | {next_ * 1000:.2f} ms | 2 ms |', '']
-    print('\n'.join(lines[-6:]))
-    return '\n'.join(lines)
+def run_workload(work: Workload, rounds: int | None, scale: float) -> dict[str, Any]:
+    """Measures a workload; returns its row of the results."""
+    # Not in this process: what starts the contenders should be small.
+    subprocess.run(command(work.name, 'prepare', scale), cwd=ROOT, check=True)
+    runs: dict[str, Callable[[], Measure]] = {
+        contender: partial(measure, command(work.name, contender, scale)) for contender in work.contenders}
+    taken, failed = compare(runs, rounds or work.rounds)
+    goals = [] if failed else [goal.check(taken) for goal in work.goals]
+    return results.row(taken, failed, title=work.title, section=work.section, unit=work.unit, amount=work.amount,
+                       goals=goals)
 
 
-def main() -> None:
-    """Reads the command line."""
-    parser = argparse.ArgumentParser(description='Compare bourne with hand-written loops.')
-    parser.add_argument('workloads', nargs='*', choices=[[], *WORKLOADS], help='which ones; all by default')
-    parser.add_argument('--rounds', type=int, default=5)
-    parser.add_argument('--no-write', action='store_true', help='leave docs/benchmarks.md as it is')
-    options = parser.parse_args()
-    page = table(options.workloads or list(WORKLOADS), options.rounds)
-    if not options.no_write and not options.workloads:
-        (ROOT / 'docs' / 'benchmarks.md').write_text(page)
+def run_start() -> dict[str, Any]:
+    """Measures what it takes to begin; returns its row."""
+    return results.row({}, {}, title='start', section='', unit='', amount=0, goals=startup.goals())
+
+
+def show(name: str, row: dict[str, Any]) -> None:
+    """Prints a row."""
+    print(f'{name}: {row["title"]}')
+    hand = row['contenders'].get(HAND)
+    for contender, one in row['contenders'].items():
+        ratio = f'{one["cpu"] / hand["cpu"]:6.2f} x' if hand else ''
+        print(f'  {contender:26}{one["cpu"]:8.2f} s CPU {ratio} {one["wall"]:8.2f} s {one["memory"]:6} MB')
+    for contender, reason in row['failed'].items():
+        print(f'  {contender:26} {reason}')
+    for goal in row['goals']:
+        mark = '' if goal['reached'] else '  MISSED'
+        print(f'  {goal["what"]}: {goal["measured"]} ({goal["bound"] or "not asked"}){mark}')
+    sys.stdout.flush()
+
+
+def chosen(name: str, section: str, only: str) -> bool:
+    """True if one of the texts, which commas separate, is in the name or the section."""
+    return any(text.strip().lower() in f'{name} {section}'.lower() for text in only.split(','))
+
+
+def renewed(before: dict[str, Any], options: argparse.Namespace) -> dict[str, Any]:
+    """The rows of all workloads: those that are chosen are measured, the others stay as they were."""
+    rows = {}
+    for name, work in workloads(options.scale).items():
+        if chosen(name, work.section, options.only):
+            rows[name] = run_workload(work, options.rounds, options.scale)
+            show(name, rows[name])
+        elif name in before:
+            rows[name] = before[name]
+    if chosen(START, '', options.only):
+        rows[START] = run_start()
+        show(START, rows[START])
+    elif START in before:
+        rows[START] = before[START]
+    return rows
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Reads the command line; returns 1 if a contender failed."""
+    parser = argparse.ArgumentParser(description='Compare bourne with loops written by hand.')
+    parser.add_argument('--only', default='', help='texts in names or sections, commas between them')
+    parser.add_argument('--rounds', type=int, help='how often each contender runs; by default it depends')
+    parser.add_argument('--scale', type=float, default=1, help='the size of the inputs; only 1 is written down')
+    parser.add_argument('--no-write', action='store_true', help='leave results and page as they are')
+    options = parser.parse_args(argv)
+    kept = results.load()
+    bench = renewed(kept.get('bench', {}), options)
+    if options.scale == 1 and not options.no_write:
+        kept['bench'] = bench
+        results.save(kept)
+        page.write(kept)
+    return int(any(row['failed'] for row in bench.values()))
 
 
 if __name__ == '__main__':
-    main()
+    sys.exit(main())
