@@ -12,6 +12,7 @@ from bourne.engine.panes import windowing_operator
 from bourne.engine.plan.stage import OpPayload
 from bourne.engine.windows import raw_windows
 from bourne.sdk.graph.nodes import Combine, GroupByKey
+from bourne.sdk.model.combinefn import CallableCombineFn
 from bourne.sdk.model.keys import encode_key
 from bourne.sdk.model.pane import PANE_INFO_UNKNOWN, PaneInfo
 from bourne.sdk.model.timestamp import MIN_MICROS, Timestamp
@@ -157,6 +158,11 @@ class NaiveRun:
             for pane in model.advance(self.watermark, self.now)])
 
     def _results(self, panes: list[Pane]) -> list[Pane]:
+        if isinstance(self.payload, Combine) and isinstance(self.payload.fn, CallableCombineFn):
+            try:
+                self.payload.fn.apply([])
+            except ValueError:  # max, for one: then there is no empty pane
+                panes = [pane for pane in panes if pane.value]
         return [pane._replace(value=self._result(pane.value)) for pane in panes]
 
     def _result(self, values: Sequence[tuple[int, Any]]) -> Any:

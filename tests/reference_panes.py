@@ -282,7 +282,7 @@ class NaivePanes:
             return []
         state.values.append(value)
         state.new += 1
-        if not self._closed(window):
+        if not self._closed(window) or state.times:
             state.times.append(self._time(window, time, state))
         state.memory = element(self.windowing.trigger, state.memory, now)
         return self._look(window, state, at_end=False)

@@ -5,19 +5,20 @@ With ``W`` the input watermark, ``E(w)`` the end of window ``w``, ``L`` the allo
     w is closed    if   W > E(w)
     w has expired  if   W > X(w) = min(E(w) + L, MAX - 1)        then it is forgotten, and its elements are dropped
 
-An element that comes at the watermark ``W`` with timestamp ``t`` waits with the time ``s``, as long as ``w`` is open:
+An element that comes at the watermark ``W`` with timestamp ``t`` waits with the time ``s``, if ``w`` is open or another
+one waits already:
 
 ===================================  ====================================================
 timestamp combiner                   s
 ===================================  ====================================================
 ``OUTPUT_AT_EOW``                    ``E(w)``
 ``OUTPUT_AT_EARLIEST``               ``max(t, W)``
-``OUTPUT_AT_LATEST``                 ``max(t, W)``; ``t`` if an element is waiting
+``OUTPUT_AT_LATEST``                 ``max(t, W)``; ``t`` if another one waits
 ``OUTPUT_AT_EARLIEST_TRANSFORMED``   ``max(windowfn.get_transformed_output_time(w, t), W)``
 ===================================  ====================================================
 
 The timestamp ``T`` of a pane is the earliest, or latest, ``s`` of the elements that waited for it, and ``E(w)`` if
-there is none, because all came when ``w`` was closed. The output watermark is held at ``T`` while they wait, so no pane
+there is none because all came when ``w`` was closed. The output watermark is held at ``T`` while they wait, so no pane
 is behind it that is not late. A pane's timing is::
 
     EARLY     if w is open
@@ -181,7 +182,7 @@ class Firing:
         slot.count += 1
         machine, stamp = self._machine, self._stamp
         closed = end < self._watermark
-        if not closed:
+        if not closed or slot.time is not None:
             slot.time = end if stamp is None else stamp(slot.time, window, time, self._watermark)
         if closed or not machine.quiet:
             cells = slot.cells
@@ -225,17 +226,12 @@ class Firing:
 
     def _tick(self, now: int) -> None:
         """Processing time has come so far."""
-        timers, machine = self._timers, self._machine
-        while (found := timers.first()) is not None and found[0] <= now:
-            timers.pop()
-            _, key, window = found
-            slot = self._find(key, window)
-            assert slot is not None
+        while (found := self._next_moment()) is not None and found[0] <= now:
+            _, key, window, slot = found
+            self._timers.pop()
             slot.due = None
-            moment = machine.due(slot.cells)
-            if moment is not None and moment <= now:  # and not one that was waited for before the last pane
-                machine.tick(slot.cells, now)
-                self._at_moment(slot, key, window)
+            self._machine.tick(slot.cells, now)
+            self._at_moment(slot, key, window)
             self._schedule(slot, key, window)
 
     def _at_moment(self, slot: Slot, key: Any, window: Any) -> None:
@@ -306,6 +302,21 @@ class Firing:
             slot.due = moment
             self._timers.push(moment, key, window)
 
+    def _next_moment(self) -> tuple[int, Any, Any, Slot] | None:
+        """The earliest moment of processing time that a trigger waits for, with key, window and slot."""
+        timers = self._timers
+        while (found := timers.first()) is not None:
+            moment, key, window = found
+            slot = self._find(key, window)
+            assert slot is not None
+            if self._machine.due(slot.cells) == moment:
+                return moment, key, window, slot
+            # It has fired meanwhile for another reason, and perhaps waits for a later moment.
+            timers.pop()
+            slot.due = None
+            self._schedule(slot, key, window)
+        return None
+
     def _is_held(self, micros: int, key: Any, window: Any) -> bool:
         slot = self._find(key, window)
         return slot is not None and slot.held == micros
@@ -332,7 +343,7 @@ class Firing:
 
     def due(self) -> int | None:
         """See :meth:`bourne.engine.keyed.Keyed.due`."""
-        found = self._timers.first()
+        found = self._next_moment()
         return None if found is None else found[0]
 
     # What is held.
