@@ -85,10 +85,9 @@ class ProcessExecutor:
     def close(self) -> None:
         """See :class:`bourne.engine.executor.Executor`."""
         for worker in self._pool:
-            worker.pipe.close()
             worker.process.kill()
         for worker in self._pool:
-            worker.process.join()
+            _bury(worker)
         self._pool.clear()
         self.store.seal()
         self._folder.remove()
@@ -155,8 +154,7 @@ class ProcessExecutor:
         Raises:
           ExecutionError: if that was tried often enough.
         """
-        worker.process.join()
-        worker.pipe.close()
+        exitcode = _bury(worker)
         self._pool.remove(worker)
         task = worker.task
         assert task is not None
@@ -164,7 +162,7 @@ class ProcessExecutor:
         if attempt >= ATTEMPTS:
             raise ExecutionError(
                 f'stage {task.stage.name!r}, partition {task.number} of {task.partitions}: the worker process '
-                f'{_cause(worker.process.exitcode)}, {ATTEMPTS} times. The stage does: '
+                f'{_cause(exitcode)}, {ATTEMPTS} times. The stage does: '
                 f'{", ".join(op.label for op in task.stage.ops)}')
         self._pool.append(self._start())
         return task._replace(attempt=str(attempt))
@@ -180,8 +178,7 @@ class ProcessExecutor:
                 self._add_samples(answer[1])
                 answer = self._answer(worker)
             if answer is None:  # died in a teardown: it has nothing that counts
-                worker.process.join()
-                worker.pipe.close()
+                _bury(worker)
                 self._pool.remove(worker)
             elif answer[1] is not None:
                 raise unpack(answer[1])
@@ -215,6 +212,15 @@ def _light(task: Task) -> Task:
 
 def _send(worker: _Worker, message: Any) -> None:
     worker.pipe.send_bytes(cloudpickle.dumps(message, protocol=5))
+
+
+def _bury(worker: _Worker) -> int | None:
+    """Waits for the end of a worker process, and closes what this one has of it; returns its exit code."""
+    worker.process.join()
+    exitcode: int | None = worker.process.exitcode
+    worker.process.close()
+    worker.pipe.close()
+    return exitcode
 
 
 def _cause(exitcode: int | None) -> str:
