@@ -1,8 +1,8 @@
-"""Transcripts: elements, watermarks and clock moves, and the panes that each of them makes. See transcripts/README.md."""
+"""Transcripts: elements, watermarks and clock moves, and the panes that they make. See transcripts/README.md."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -124,7 +124,7 @@ def play(run: OperatorRun | NaiveRun, steps: list[dict[str, Any]]) -> Iterator[l
 
 
 #: What can be said of the operator after a step.
-CHECKS = {
+CHECKS: dict[str, Callable[[OperatorRun], Any]] = {
     'hold': lambda run: seconds(hold.micros if (hold := run.keyed.hold()) is not None else None),
     'due': lambda run: seconds(run.keyed.due()),
     'dropped': lambda run: run.dropped,
@@ -162,7 +162,7 @@ def test_the_naive_model_agrees(transcript: Transcript) -> None:
 
 
 def test_golden_files(request: pytest.FixtureRequest) -> None:
-    """Writes the files with ``--update-golden``; reads that they are written as that does, and that no name is twice."""
+    """Writes the files with ``--update-golden``; otherwise they must be as that writes them, and no name twice."""
     cases: dict[Path, list[Transcript]] = {}
     for transcript in TRANSCRIPTS:
         cases.setdefault(transcript.path, []).append(transcript)
@@ -178,7 +178,7 @@ def test_golden_files(request: pytest.FixtureRequest) -> None:
 
 def written(said: dict[str, Any], steps: list[dict[str, Any]]) -> str:
     """A transcript as it stands in its file."""
-    lines = []
+    lines: list[str] = []
     for name, value in said.items():
         if name != 'steps':
             lines.append(f'{"- " if not lines else "  "}{name}: {_scalar(value)}')

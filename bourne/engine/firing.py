@@ -41,6 +41,7 @@ from bourne.engine.bundle import Bundle
 from bourne.engine.gathering import NOTHING, Add, First, Gathering
 from bourne.engine.grouping import not_a_pair
 from bourne.engine.keyed import Hold, Size
+from bourne.engine.program.notes import concerning
 from bourne.engine.triggers import Cells, TriggerMachine
 from bourne.engine.windows import raw_windows
 from bourne.engine.windowtables import VALUE
@@ -249,16 +250,14 @@ class Firing:
 
     def _pane(self, slot: Slot, key: Any, window: Any, end: int, at_end: bool, last: bool) -> None:
         """Emits a pane."""
-        content, time = slot.value, slot.time
-        if content is NOTHING:
-            result = self._gathering.nothing()
-            if result is NOTHING:
-                return
-        elif self._accumulating and not last:
-            result = self._gathering.peek(content)
-        else:
-            slot.value = NOTHING
-            result = content if self._gathering.result is None else self._gathering.result(content)
+        time = slot.time
+        try:
+            result = self._result(slot, last)
+        except Exception as error:
+            concerning(error, 'key', key)
+            raise
+        if result is NOTHING:
+            return
         number = slot.panes
         if end >= self._watermark:
             info = _pane_info(number, -1, _EARLY, last)
@@ -275,6 +274,16 @@ class Firing:
         out.timestamps.append(end if time is None else time)
         out.windows.append(window)
         out.panes.append(info)
+
+    def _result(self, slot: Slot, last: bool) -> Any:
+        """What a pane holds; ``NOTHING`` if there is no such thing. The slot keeps what the next one needs."""
+        kept, content = self._gathering, slot.value
+        if content is NOTHING:
+            return kept.nothing()
+        if self._accumulating and not last:
+            return kept.peek(content)
+        slot.value = NOTHING
+        return content if kept.result is None else kept.result(content)
 
     def _flush(self) -> Iterable[Bundle]:
         """What was emitted since the last time."""

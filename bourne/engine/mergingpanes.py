@@ -27,6 +27,7 @@ from bourne.engine.bundle import Bundle
 from bourne.engine.firing import Firing, Slot, encoded
 from bourne.engine.gathering import NOTHING, Add, First, Gathering
 from bourne.engine.grouping import merger
+from bourne.engine.program.notes import concerning
 from bourne.sdk.model.trigger import Windowing
 from bourne.sdk.model.window import Sessions, TimestampCombiner
 
@@ -64,17 +65,22 @@ class MergingPanes(Firing):
         return None if windows is None else windows.slots.get(window)
 
     def _insert(self, rows: Iterable[tuple[Any, int, Any]], way: tuple[First, Add], now: int) -> None:
-        for (key, value), time, window in rows:
-            windows = self._keys.get(key)
-            if windows is None:
-                key, windows = self._new(key)
-            slot = windows.slots.get(window)
-            if slot is None:
-                window, slot = self._place(key, windows, window)
-            if slot is None or slot.finished:
-                self.dropped += 1
-                continue
-            self._element(slot, key, window, self._end(window), value, time, way, now)
+        key = None
+        try:
+            for (key, value), time, window in rows:
+                windows = self._keys.get(key)
+                if windows is None:
+                    key, windows = self._new(key)
+                slot = windows.slots.get(window)
+                if slot is None:
+                    window, slot = self._place(key, windows, window)
+                if slot is None or slot.finished:
+                    self.dropped += 1
+                else:
+                    self._element(slot, key, window, self._end(window), value, time, way, now)
+        except Exception as error:
+            concerning(error, 'key', key)
+            raise
 
     def _new(self, key: Any) -> tuple[Any, _Windows]:
         """A new key, or the one that is the same by its encoding, and its windows."""

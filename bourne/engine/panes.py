@@ -16,6 +16,7 @@ from bourne.engine.gathering import NOTHING, Add, First, Gathering, gathering
 from bourne.engine.keyed import Keyed
 from bourne.engine.mergingpanes import MergingPanes
 from bourne.engine.plan.stage import OpPayload
+from bourne.engine.program.notes import concerning
 from bourne.engine.windowtables import WindowTables, is_short
 from bourne.sdk.model.trigger import Windowing
 
@@ -65,26 +66,30 @@ class Panes(Firing):
         plain = self._machine.quiet and self._stamp is None
         current: Any = self
         table: _Table | None = None
-        for (key, value), time, window in rows:
-            if window is not current:
-                current = window
-                table = self._tables.get(window) or self._open(window)
-            if table is None:
-                self.dropped += 1
-                continue
-            slot = table.slots.get(key)
-            if slot is None:
-                key, slot = self._new(table, key)
-            if slot.finished:
-                self.dropped += 1
-                continue
-            if plain and not table.closed:
-                content = slot.value
-                slot.value = first(value) if content is NOTHING else add(content, value)
-                slot.count += 1
-                slot.time = table.end
-                continue
-            self._element(slot, key, window, table.end, value, time, way, now)
+        key = None
+        try:
+            for (key, value), time, window in rows:
+                if window is not current:
+                    current = window
+                    table = self._tables.get(window) or self._open(window)
+                if table is None:
+                    self.dropped += 1
+                    continue
+                slot = table.slots.get(key)
+                if slot is None:
+                    key, slot = self._new(table, key)
+                if slot.finished:
+                    self.dropped += 1
+                elif plain and not table.closed:
+                    content = slot.value
+                    slot.value = first(value) if content is NOTHING else add(content, value)
+                    slot.count += 1
+                    slot.time = table.end
+                else:
+                    self._element(slot, key, window, table.end, value, time, way, now)
+        except Exception as error:
+            concerning(error, 'key', key)
+            raise
 
     def _open(self, window: Any) -> _Table | None:
         """A table for a window; ``None`` if the window has expired."""

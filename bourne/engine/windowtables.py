@@ -17,9 +17,11 @@ from itertools import repeat
 from typing import Any
 
 from bourne.engine.bundle import Bundle
+from bourne.engine.combining import of_keys
 from bourne.engine.gathering import Gathering
 from bourne.engine.grouping import FEW, not_a_pair, unify_keys
 from bourne.engine.keyed import Hold, Size
+from bourne.engine.program.notes import concerning
 from bourne.engine.windows import raw_windows
 from bourne.sdk.model.pane import ONLY_PANE
 from bourne.sdk.model.timestamp import MAX_MICROS, MIN_MICROS
@@ -102,7 +104,7 @@ class WindowTables:
             unify_keys(table, self._gathering.join)
             pairs: list[Any] = list(table.items())
             if result is not None:
-                pairs = [(key, result(content)) for key, content in pairs]
+                pairs = of_keys(pairs, result)
             if len(pairs) >= FEW or len(due) == 1:
                 yield Bundle(pairs, micros, window, ONLY_PANE)
                 continue
@@ -161,12 +163,14 @@ def _insert(gathering: Gathering, port: int) -> Insert:
     first, add = gathering.ways(port)
 
     def insert(tables: Tables, bundle: Bundle) -> None:
-        for (key, value), window in zip(bundle.values, _each(bundle.windows)):
-            table = tables[window]
-            if key in table:
-                table[key] = add(table[key], value)
-            else:
-                table[key] = first(value)
+        key = None
+        try:
+            for (key, value), window in zip(bundle.values, _each(bundle.windows)):
+                table = tables[window]
+                table[key] = add(table[key], value) if key in table else first(value)
+        except Exception as error:
+            concerning(error, 'key', key)
+            raise
 
     return insert
 
@@ -187,6 +191,11 @@ def _count(tables: Tables, bundle: Bundle) -> None:
 
 
 def _sum(tables: Tables, bundle: Bundle) -> None:
-    for (key, value), window in zip(bundle.values, _each(bundle.windows)):
-        table = tables[window]
-        table[key] = table.get(key, 0) + value
+    key = None
+    try:
+        for (key, value), window in zip(bundle.values, _each(bundle.windows)):
+            table = tables[window]
+            table[key] = table.get(key, 0) + value
+    except Exception as error:
+        concerning(error, 'key', key)
+        raise
