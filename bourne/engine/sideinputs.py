@@ -101,7 +101,27 @@ def side_input(view: SideView, bundles: Iterable[Bundle], side_windowfn: WindowF
         else:
             by_window.setdefault(bundle.windows, []).extend(bundle.values)
     views: dict[Any, Any] = {}
-    whole = isinstance(side_windowfn, GlobalWindows)
+    side_window = window_mapping(side_windowfn, main_windowfn)
+
+    def look_up(window: Any) -> Any:
+        if window not in views:
+            views[window] = make_view(view, by_window.get(side_window(window), []), what)
+        return views[window]
+
+    return look_up
+
+
+def window_mapping(side_windowfn: WindowFn, main_windowfn: WindowFn) -> Callable[[Any], Any]:
+    """A function from a raw window of the main input to the raw window of the side input that belongs to it.
+
+    That is the one that holds its last instant; ``None`` if there is no such window.
+
+    Args:
+      side_windowfn: the side input's window function.
+      main_windowfn: the main input's.
+    """
+    if isinstance(side_windowfn, GlobalWindows):
+        return lambda window: GLOBAL_WINDOW
     ends = raw_windows(main_windowfn).end
     encode = raw_windows(side_windowfn).encode
 
@@ -110,10 +130,4 @@ def side_input(view: SideView, bundles: Iterable[Bundle], side_windowfn: WindowF
         found = list(side_windowfn.assign(WindowFn.AssignContext(last)))
         return encode(found[-1]) if found else None  # between sliding windows with gaps there is nothing
 
-    def look_up(window: Any) -> Any:
-        if window not in views:
-            key = GLOBAL_WINDOW if whole else side_window(window)
-            views[window] = make_view(view, by_window.get(key, []), what)
-        return views[window]
-
-    return look_up
+    return side_window

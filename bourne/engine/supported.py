@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from bourne.engine.program.calls import unsupported
 from bourne.errors import UnsupportedError
 from bourne.sdk.graph.graph import Graph
-from bourne.sdk.graph.nodes import Combine, GroupByKey, ParDo, Read, Transform
+from bourne.sdk.graph.nodes import Combine, GroupByKey, ParDo, Transform
 from bourne.sdk.model.trigger import AccumulationMode
 
 
@@ -32,5 +32,3 @@ def _unsupported(graph: Graph, transform: Transform) -> Iterator[str]:
         case GroupByKey() | Combine():
             if graph.collections[transform.inputs[0]].windowing.accumulation_mode == AccumulationMode.RETRACTING:
                 yield 'the accumulation mode RETRACTING'
-        case Read(source=source) if not source.bounded:
-            yield f'an unbounded source ({source!r})'

@@ -40,11 +40,6 @@ R = TypeVar('R')
 class StandardOptions(PipelineOptions):
     """Options of every pipeline."""
 
-    _no_effect: ClassVar[Mapping[str, str]] = {
-        'streaming': 'this version runs bounded data, as a batch',
-        'no_wait_until_finish': 'a batch has finished when run() returns',
-    }
-
     runner: str
     streaming: bool
     job_name: str | None
@@ -56,7 +51,8 @@ class StandardOptions(PipelineOptions):
     def _add_argparse_args(cls, parser: Any) -> None:
         parser.add_argument('--runner', default='local',
                             help="where the pipeline runs: 'local', or the name of another installed runner")
-        parser.add_argument('--streaming', action='store_true', help='run as a stream, until it is stopped')
+        parser.add_argument('--streaming', action='store_true',
+                            help='run bounded data as a stream, too; a pipeline with unbounded data is one anyway')
         parser.add_argument('--job_name', help='a name for the run, to find it by')
         parser.add_argument('--resource_hint', '--resource_hints', dest='resource_hints', action='append',
                             default=[], help='name=value: what every transform needs, such as min_ram=4GB')

@@ -14,10 +14,19 @@ def fuse_producers(plan: Plan) -> Plan:
     That is so if the operator needs an exchange, if its inputs come from several stages, if its input is what a
     sink's commit returns, or if one of its side inputs depends on the stage, which then could never be whole first.
     """
+    return _fuse(plan, gates=False)
+
+
+def fuse_producers_of_streams(plan: Plan) -> Plan:
+    """The same, but an operator with side inputs starts a stage: that is where elements wait for them."""
+    return _fuse(plan, gates=True)
+
+
+def _fuse(plan: Plan, gates: bool) -> Plan:
     groups: list[list[Op]] = []
     home: dict[str, int] = {}
     for op in plan.ops:
-        target = _producer_stage(op, home, groups)
+        target = None if gates and op.side_inputs else _producer_stage(op, home, groups)
         if target is None:
             target = len(groups)
             groups.append([])

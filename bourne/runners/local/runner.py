@@ -20,9 +20,10 @@ from bourne.runners.local.processes import ProcessExecutor
 from bourne.runners.local.progress import Cancelled, Progress
 from bourne.sdk.graph.graph import Graph
 from bourne.sdk.graph.isolate import isolate
+from bourne.sdk.graph.nodes import Read
 from bourne.sdk.metrics import MetricResults
 from bourne.sdk.model.metric import MetricsContainer
-from bourne.sdk.options import LocalOptions, PipelineOptions
+from bourne.sdk.options import LocalOptions, PipelineOptions, StandardOptions
 from bourne.sdk.runner import PipelineResult, PipelineRunner, PipelineState
 
 if TYPE_CHECKING:
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
 
 #: What profiles need; imported only for runs with ``--profile``.
 PROFILING = 'bourne.runners.local.profiling'
+#: What streams need; imported only for them.
+STREAMING = 'bourne.runners.local.streaming'
 
 
 class LocalResult(PipelineResult):
@@ -77,14 +80,22 @@ class LocalResult(PipelineResult):
 class LocalRunner(PipelineRunner):
     """Runs pipelines on this machine: in the calling process, or in worker processes with ``--workers``.
 
-    ``run`` returns when a batch pipeline has ended; a failure is raised from it with its own type and traceback.
+    ``run`` returns when a batch pipeline, or a stream of bounded data, has ended; a failure is raised from it with its
+    own type and traceback. An endless stream goes on in a thread.
     """
 
-    def run(self, graph: Graph, options: PipelineOptions) -> LocalResult:
+    def run(self, graph: Graph, options: PipelineOptions) -> PipelineResult:
         """See :meth:`bourne.sdk.runner.PipelineRunner.run`."""
         graph = isolate(graph)
         check_supported(graph)
         local = options.view_as(LocalOptions)
+        if is_stream(graph, options):
+            streaming: Any = import_module(STREAMING)
+            return streaming.run_stream(graph, options, _workers(local))  # type: ignore[no-any-return]
+        return self._run_batch(graph, local)
+
+    @staticmethod
+    def _run_batch(graph: Graph, local: LocalOptions) -> LocalResult:
         metrics = MetricsContainer()
         progress = Progress()
         profiling: Any = import_module(PROFILING) if local.profile else None
@@ -110,6 +121,12 @@ class LocalRunner(PipelineRunner):
                 profiling.show(profile)
         result.finished(PipelineState.DONE)
         return result
+
+
+def is_stream(graph: Graph, options: PipelineOptions) -> bool:
+    """True if a pipeline runs as a stream: because it was asked for, or because some of its data has no end."""
+    return bool(options.view_as(StandardOptions).streaming) or any(
+        isinstance(transform.payload, Read) and not transform.payload.source.bounded for transform in graph.transforms)
 
 
 def _executor(options: LocalOptions, profile: Profile | None) -> Executor:

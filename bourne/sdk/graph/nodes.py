@@ -80,6 +80,8 @@ class ParDo:
       check_input: called with each element to check its type, on request; raises what is wrong.
       check_output: called with each main output, likewise.
       guard: which failures of the function go to an output instead of ending the run.
+      out_of_orderness: in the style ``timestamp``: the output's watermark is the greatest timestamp so far less so
+        many microseconds. ``None`` leaves the watermark as it comes.
     """
 
     style: str
@@ -93,6 +95,7 @@ class ParDo:
     check_input: Any = None
     check_output: Any = None
     guard: Guard | None = None
+    out_of_orderness: int | None = None
 
 
 @portable

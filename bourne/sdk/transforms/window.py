@@ -10,7 +10,7 @@ import attrs
 from bourne.errors import TransformError
 from bourne.sdk.graph import nodes
 from bourne.sdk.graph.nodes import MAIN
-from bourne.sdk.model.timestamp import DurationTypes
+from bourne.sdk.model.timestamp import Duration, DurationTypes
 from bourne.sdk.model.trigger import (
     AccumulationMode,
     AfterWatermark,
@@ -105,17 +105,27 @@ class WithTimestamps(PTransform):
 
     Args:
       fn: takes an element and returns seconds since the epoch (int or float) or a ``Timestamp``.
+      out_of_orderness: how far, in seconds, an element may come behind one that is later. In a stream the output's
+        watermark is then the greatest time so far, of the source's split that is furthest behind, less this. By default
+        the watermark stays what the source says. Without effect in batch.
+
+    Raises:
+      TransformError: if ``fn`` cannot be called, or ``out_of_orderness`` is negative.
     """
 
-    def __init__(self, fn: Callable[[Any], Any]) -> None:
+    def __init__(self, fn: Callable[[Any], Any], out_of_orderness: DurationTypes | None = None) -> None:
         super().__init__()
         if not callable(fn):
             raise TransformError(f'WithTimestamps takes a function from an element to its time, got {fn!r}')
         self.fn = fn
+        self.out_of_orderness = None if out_of_orderness is None else Duration.of(out_of_orderness)
+        if self.out_of_orderness is not None and self.out_of_orderness.micros < 0:
+            raise TransformError(f'WithTimestamps: out_of_orderness must not be negative, got {out_of_orderness!r}')
 
     def expand(self, pcoll: Any) -> PCollection[Any]:
         source = one_input(self, pcoll)
-        return source.pipeline.add(nodes.ParDo('timestamp', self.fn), [source],
+        delay = None if self.out_of_orderness is None else self.out_of_orderness.micros
+        return source.pipeline.add(nodes.ParDo('timestamp', self.fn, out_of_orderness=delay), [source],
                                    element_type=source.element_type)[MAIN]
 
 

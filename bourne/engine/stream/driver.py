@@ -1,0 +1,247 @@
+"""The driver of a stream: performs the coordinator's commands with hosts. It decides nothing.
+
+It owns the clock, keeps what sinks have prepared until it is committed, and is the one place where output is committed.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from typing import Any, Protocol
+
+from bourne.engine.plan.stage import Op, Plan
+from bourne.engine.stream.coordinator import (
+    Command,
+    Commit,
+    Committed,
+    Coordinator,
+    Drain,
+    Event,
+    Finish,
+    HostDone,
+    Prepare,
+    Prepared,
+    RunEpoch,
+    Wait,
+    Woken,
+)
+from bourne.engine.stream.host import Order, Report, Splits
+from bourne.engine.stream.status import StageStatus, StreamStatus, merged
+from bourne.engine.task import Run
+from bourne.sdk.graph.nodes import MAIN, Read, Write
+from bourne.sdk.model.clock import Clock, WallClock
+from bourne.sdk.model.metric import MetricsContainer, elements_name
+
+#: Microseconds of processing time between two reports of metrics.
+METRICS_EVERY = 1_000_000
+
+Token = tuple[int, Any]
+
+
+class Hosts(Protocol):
+    """Where the stage instances live: in the calling process, in worker processes, on a cluster."""
+
+    @property
+    def count(self) -> int:
+        """How many hosts there are."""
+
+    def open(self, plan: Plan, run: Run, splits: Sequence[Splits]) -> None:
+        """Starts the hosts.
+
+        Args:
+          plan: the plan.
+          run: what the whole run has in common.
+          splits: what each host reads.
+        """
+
+    def run(self, orders: Sequence[Order]) -> list[Report]:
+        """Runs an epoch in all hosts, each by its order.
+
+        Raises:
+          Exception: what made it fail.
+        """
+
+    def prepare(self) -> list[Mapping[str, list[Token]]]:
+        """Has all hosts' sinks prepare that get no more."""
+
+    def metrics(self) -> list[MetricsContainer]:
+        """What each host has counted and measured since this was asked last."""
+
+    def status(self) -> list[list[StageStatus]]:
+        """How each stage stands in each host."""
+
+    def sleep(self, seconds: float | None) -> None:
+        """Waits so long (``None``: for ever), but no longer than until a source has data or :meth:`wake` is called."""
+
+    def wake(self) -> None:
+        """Ends a :meth:`sleep`; may be called from any thread, also before it begins."""
+
+    def close(self) -> None:
+        """Ends the hosts; user functions are torn down. May be called at any time.
+
+        Raises:
+          Exception: the first failure of a teardown.
+        """
+
+
+class Observer(Protocol):
+    """Is told how a stream goes on. Any method may raise to end it."""
+
+    def epoch_done(self, now: int) -> bool:
+        """An epoch is over.
+
+        Args:
+          now: its processing time, in microseconds.
+
+        Returns:
+          Whether to say how the stages stand.
+        """
+
+    def stands(self, status: StreamStatus) -> None:
+        """How the stages stand."""
+
+
+class StreamDriver:
+    """Runs a plan as a stream, until all sources have ended or it is drained.
+
+    Args:
+      plan: the plan.
+      hosts: where it runs.
+      run: what the whole run has in common.
+      observer: is told of the progress.
+      metrics: gets the metrics.
+      clock: the processing time; by default the machine's clock, or that of a source that has one.
+    """
+
+    def __init__(self, plan: Plan, hosts: Hosts, run: Run, observer: Observer, metrics: MetricsContainer,
+                 clock: Clock | None = None) -> None:
+        self.plan = plan
+        self.hosts = hosts
+        self.run_info = run
+        self.observer = observer
+        self.metrics = metrics
+        self.clock = clock_of(plan) or clock or WallClock()
+        self._sinks: dict[str, Op] = {op.label: op for op in plan.ops if isinstance(op.payload, Write)}
+        self._prepared: dict[str, list[Token]] = {}
+        self._results: dict[str, Sequence[Any]] = {}
+        self._drain = False
+        self._asked = False
+        self._next_metrics = 0
+        self._now = 0
+
+    def drain(self) -> None:
+        """Has the sources stop and everything be emitted; from any thread."""
+        self._drain = True
+        self.hosts.wake()
+
+    def ask(self) -> None:
+        """Has the observer be told how the stages stand, soon; from any thread."""
+        self._asked = True
+        self.hosts.wake()
+
+    def run(self) -> None:
+        """Runs to the end.
+
+        Raises:
+          Exception: what made it fail; nothing that was not committed before is left.
+        """
+        for op in self._sinks.values():
+            op.payload.sink.check()  # type: ignore[union-attr]
+        try:
+            self.hosts.open(self.plan, self.run_info, deal(self.plan, self.hosts.count))
+            self._loop()
+            self.hosts.close()
+        except BaseException:
+            with suppress(Exception):
+                self.hosts.close()
+            self._abort()
+            raise
+        finally:
+            for op in self._sinks.values():
+                with suppress(Exception):  # what was committed stays committed, and a failure keeps its reason
+                    op.payload.sink.cleanup(self.run_info.id)  # type: ignore[union-attr]
+
+    def _loop(self) -> None:
+        read = [label for label, op in self._sinks.items() if MAIN in op.outputs]
+        coordinator = Coordinator(self.hosts.count, list(self._sinks), read)
+        commands = deque(coordinator.start())
+        drained = False
+        while commands:
+            for event in self._perform(commands.popleft()):
+                commands.extend(coordinator.handle(event))
+            if self._drain and not drained:
+                drained = True
+                commands.extend(coordinator.handle(Drain()))
+
+    def _perform(self, command: Command) -> Sequence[Event]:
+        match command:
+            case RunEpoch(number=number, drain=drain):
+                return self._epoch(number, drain)
+            case Wait(until=until):
+                self.clock.wait(until, self.hosts.sleep)
+                return [Woken()]
+            case Prepare():
+                found = self.hosts.prepare()
+                for tokens in found:
+                    for label, made in tokens.items():
+                        self._prepared.setdefault(label, []).extend(made)
+                return [Prepared(host, list(tokens)) for host, tokens in enumerate(found)]
+            case Commit(labels=labels):
+                for label in labels:
+                    self._commit(label)
+                return [Committed(labels)]
+            case Finish():
+                self._collect()
+        return []
+
+    def _epoch(self, number: int, drain: bool) -> Sequence[Event]:
+        now = self._now = self.clock.now(number)
+        results, self._results = self._results, {}
+        ended = dict.fromkeys(results, ())
+        reports = self.hosts.run([Order(number, now, drain, ended if host else results)
+                                  for host in range(self.hosts.count)])
+        if now >= self._next_metrics:
+            self._next_metrics = now + METRICS_EVERY
+            self._collect()
+        wanted = self.observer.epoch_done(now)
+        if wanted or self._asked:
+            self._asked = False
+            self.observer.stands(StreamStatus(number, now, merged(self.hosts.status())))
+        return [HostDone(host, *report) for host, report in enumerate(reports)]
+
+    def _collect(self) -> None:
+        for found in self.hosts.metrics():
+            self.metrics.merge(found)
+
+    def _commit(self, label: str) -> None:
+        op = self._sinks[label]
+        prepared = sorted(self._prepared.get(label, []), key=lambda item: item[0])
+        values = list(op.payload.sink.commit(self.run_info.id, prepared))  # type: ignore[union-attr]
+        self._prepared.pop(label, None)
+        if MAIN in op.outputs:
+            self._results[op.outputs[MAIN]] = values
+            self.metrics.counter(label, elements_name()).update(len(values))
+
+    def _abort(self) -> None:
+        for label, prepared in self._prepared.items():
+            with suppress(Exception):  # what made the run fail is what is raised; and the other sinks have their turn
+                self._sinks[label].payload.sink.abort(  # type: ignore[union-attr]
+                    self.run_info.id, [token for _, token in prepared])
+
+
+def deal(plan: Plan, hosts: int) -> list[Splits]:
+    """Deals out the splits of every source, in contiguous runs of about equal length: what each host reads."""
+    dealt: list[dict[str, Sequence[tuple[Any, Any]]]] = [{} for _ in range(hosts)]
+    for op in plan.ops:
+        if isinstance(op.payload, Read):
+            splits = [(split, None) for split in op.payload.source.splits(hosts)]
+            for host, mine in enumerate(dealt):
+                mine[op.label] = splits[len(splits) * host // hosts:len(splits) * (host + 1) // hosts]
+    return list(dealt)
+
+
+def clock_of(plan: Plan) -> Clock | None:
+    """The clock that a source of the plan has, if one has."""
+    return next((clock for op in plan.ops if isinstance(op.payload, Read)
+                 if (clock := op.payload.source.clock) is not None), None)

@@ -1,0 +1,192 @@
+"""The hosts of a stream in worker processes. The coordinator sends one command to each for an epoch.
+
+Elements travel from host to host (``mesh.py``); what comes here are reports. A host that dies ends the stream: its
+state is gone. (Going on from a checkpoint is planned.)
+"""
+
+from __future__ import annotations
+
+import os
+import pickle
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from typing import Any
+
+import attrs
+import cloudpickle
+
+from bourne.engine.plan.stage import Plan
+from bourne.engine.stream.host import Order, Report, Splits
+from bourne.engine.stream.status import StageStatus
+from bourne.engine.task import Run
+from bourne.errors import ExecutionError
+from bourne.runners.local.failures import unpack
+from bourne.runners.local.host_worker import serve
+from bourne.runners.local.starting import cause_of_death, start_process
+from bourne.sdk.model.coders import registry
+from bourne.sdk.model.metric import MetricsContainer
+from bourne.sdk.value_provider import RuntimeValueProvider
+
+#: Seconds that a host has to tear its functions down before it is killed.
+PATIENCE = 5.0
+
+
+@attrs.define(eq=False)
+class _Worker:
+    """A host's process, as the coordinator sees it."""
+
+    number: int
+    process: Any
+    pipe: Any
+
+
+class ProcessHosts:
+    """Runs a stream in worker processes. See :class:`bourne.engine.stream.driver.Hosts`.
+
+    Args:
+      workers: how many.
+      start_method: ``fork`` or ``spawn``; by default ``fork`` where the system has it.
+    """
+
+    def __init__(self, workers: int, start_method: str | None = None) -> None:
+        self.count = workers
+        self._start_method = start_method or ('fork' if sys.platform == 'linux' else 'spawn')
+        self._workers: list[_Worker] = []
+        self._ear, self._mouth = os.pipe()
+        os.set_blocking(self._ear, False)
+        os.set_blocking(self._mouth, False)
+
+    def open(self, plan: Plan, run: Run, splits: Sequence[Splits]) -> None:
+        """See :class:`bourne.engine.stream.driver.Hosts`."""
+        from multiprocess import get_context
+
+        context = get_context(self._start_method)
+        mesh: list[dict[int, Any]] = [{} for _ in range(self.count)]
+        for one in range(self.count):
+            for other in range(one):
+                mesh[one][other], mesh[other][one] = context.Pipe()
+        controls = [context.Pipe() for _ in range(self.count)]
+        ends = [pipe for pipes in mesh for pipe in pipes.values()] + [pipe for pair in controls for pipe in pair]
+        for number in range(self.count):
+            ours, theirs = controls[number]
+            kept = {id(pipe) for pipe in (theirs, *mesh[number].values())}
+            others = [pipe for pipe in ends if id(pipe) not in kept] if self._start_method == 'fork' else []
+            setting = cloudpickle.dumps((plan, run, splits[number], RuntimeValueProvider.runtime_options,
+                                         registry.get_custom_type_coder_tuples()), protocol=5)
+            process = start_process(context, serve, (theirs, mesh[number], others, setting, number, self.count))
+            self._workers.append(_Worker(number, process, ours))
+        for pipes in mesh:
+            for pipe in pipes.values():
+                pipe.close()
+        for _, theirs in controls:
+            theirs.close()
+        self._all('open')
+
+    def run(self, orders: Sequence[Order]) -> list[Report]:
+        """See :class:`bourne.engine.stream.driver.Hosts`."""
+        for worker, order in zip(self._workers, orders, strict=True):
+            self._send(worker, 'run', order)
+        return self._answers()
+
+    def prepare(self) -> list[Mapping[str, list[tuple[int, Any]]]]:
+        """See :class:`bourne.engine.stream.driver.Hosts`."""
+        return self._all('prepare')
+
+    def metrics(self) -> list[MetricsContainer]:
+        """See :class:`bourne.engine.stream.driver.Hosts`."""
+        return self._all('metrics')
+
+    def status(self) -> list[list[StageStatus]]:
+        """See :class:`bourne.engine.stream.driver.Hosts`."""
+        return self._all('status')
+
+    def sleep(self, seconds: float | None) -> None:
+        """See :class:`bourne.engine.stream.driver.Hosts`."""
+        from multiprocess.connection import wait
+
+        for worker in self._workers:
+            self._send(worker, 'watch')
+        wait([self._ear, *(worker.pipe for worker in self._workers)], seconds)
+        with suppress(BlockingIOError):
+            os.read(self._ear, 4096)
+        for worker in self._workers:
+            self._send(worker, 'enough')
+        self._answers()
+
+    def wake(self) -> None:
+        """See :class:`bourne.engine.stream.driver.Hosts`."""
+        with suppress(OSError):  # full: it will wake anyway; closed: it is over
+            os.write(self._mouth, b'.')
+
+    def close(self) -> None:
+        """See :class:`bourne.engine.stream.driver.Hosts`."""
+        if self._mouth >= 0:
+            os.close(self._ear)
+            os.close(self._mouth)
+            self._ear = self._mouth = -1
+        try:
+            if self._workers:
+                self._all('close', time.monotonic() + PATIENCE)
+        finally:
+            for worker in self._workers:
+                worker.pipe.close()
+                worker.process.kill()
+            for worker in self._workers:
+                worker.process.join()
+            self._workers.clear()
+
+    def _all(self, command: str, deadline: float | None = None) -> list[Any]:
+        """Sends a command to all hosts; returns their answers."""
+        for worker in self._workers:
+            self._send(worker, command)
+        return self._answers(deadline)
+
+    def _send(self, worker: _Worker, *message: Any) -> None:
+        with suppress(BrokenPipeError, ConnectionResetError):  # dead: the missing answer tells
+            worker.pipe.send_bytes(cloudpickle.dumps(message, protocol=5))
+
+    def _answers(self, deadline: float | None = None) -> list[Any]:
+        """The answer of every host.
+
+        Raises:
+          Exception: what made one fail, as soon as it is known: the others may wait for that one for ever.
+          ExecutionError: if one is dead.
+        """
+        from multiprocess.connection import wait
+
+        answers: dict[int, Any] = {}
+        waiting = {worker.pipe: worker for worker in self._workers}
+        while waiting:
+            ready = wait(list(waiting), None if deadline is None else max(0.0, deadline - time.monotonic()))
+            if not ready:
+                break  # it is only closing that has a deadline
+            for pipe in ready:
+                worker = waiting.pop(pipe)
+                try:
+                    kind, message = pickle.loads(pipe.recv_bytes())
+                except (EOFError, ConnectionResetError, OSError):
+                    raise self._dead(worker) from None
+                if kind == 'failed':
+                    self._abandon()
+                    raise unpack(message)
+                answers[worker.number] = message
+        return [answers.get(number) for number in range(self.count)]
+
+    def _dead(self, worker: _Worker) -> ExecutionError:
+        worker.process.join()
+        code = worker.process.exitcode
+        self._abandon()
+        return ExecutionError(
+            f'the worker process of partition {worker.number} of {self.count} {cause_of_death(code)}. Its state is '
+            f'gone, and a stream cannot go on without it: bourne does not write checkpoints yet')
+
+    def _abandon(self) -> None:
+        """Ends all processes at once: some may wait for one that is gone or failed."""
+        for worker in self._workers:
+            worker.pipe.close()
+            worker.process.kill()
+        for worker in self._workers:
+            worker.process.join()
+        self._workers.clear()
