@@ -41,6 +41,8 @@ from bourne.sdk.model.metric import MetricsContainer, current_container
 from bourne.sdk.model.pane import PANE_INFO_UNKNOWN, PaneInfo, PaneInfoTiming
 from bourne.sdk.model.signature import ELEMENT, Call, plan_call
 from bourne.sdk.model.sink import WriteTask
+from bourne.sdk.model.state import CombiningValueStateSpec
+from bourne.sdk.model.stateful import stateful_parts
 from bourne.sdk.model.timestamp import MAX_MICROS, MAX_TIMESTAMP, MIN_TIMESTAMP, Timestamp
 from bourne.sdk.model.trigger import DEFAULT_WINDOWING, DefaultTrigger, Windowing
 from bourne.sdk.model.window import (
@@ -55,6 +57,7 @@ from bourne.sdk.model.window import (
 from bourne.sdk.options import PipelineOptions
 from bourne.sdk.runner import PipelineResult, PipelineRunner, PipelineState
 from tests.reference_panes import NaivePanes
+from tests.reference_state import Entry, Memory, SetTimer
 
 RUN = 'reference'
 ONLY_PANE = PaneInfo(True, True, PaneInfoTiming.ON_TIME, 0, 0)
@@ -156,7 +159,7 @@ def _evaluate(graph: Graph, transform: Transform, found: Mapping[str, Elements],
         case ParDo() as payload:
             sides = [_side_input(view, found[name], graph.collections[name], windowing.windowfn)
                      for view, name in zip(payload.side_views, transform.side_inputs)]
-            return _ParDo(payload, windowing.windowfn, sides).run(inputs[0])
+            return _ParDo(payload, windowing, sides).run(inputs[0])
 
 
 # Reading and writing.
@@ -358,17 +361,26 @@ def _view(view: SideView, values: list[Any]) -> Any:
 # ParDo.
 
 
+def _outputs(result: Any) -> Any:
+    """The outputs of a function that may give any number of them."""
+    if isinstance(result, (str, bytes, bytearray, dict)):
+        raise TypeError(f'the function must return an iterable of outputs, got {result!r}')
+    return () if result is None else result
+
+
 class _ParDo:
     """Calls a function for each element of a collection, which is one bundle."""
 
-    def __init__(self, payload: ParDo, windowfn: WindowFn, sides: list[Callable[[BoundedWindow], Any]]) -> None:
+    def __init__(self, payload: ParDo, windowing: Windowing, sides: list[Callable[[BoundedWindow], Any]]) -> None:
         self.payload = payload
-        self.windowfn = windowfn
+        self.windowfn = windowing.windowfn
         self.sides = sides
         self.fn = payload.fn
         self.contexts: dict[DoFnParam, Any] = {}
         self.finalizer = BundleFinalizer()
         self.outputs: dict[str, Elements] = {}
+        parts = stateful_parts(self.fn)
+        self.memory = None if parts is None else Memory(parts, windowing.allowed_lateness)
         target = self.fn.process if isinstance(self.fn, DoFn) else self.fn
         self.target = target
         self.call = plan_call(target, payload.args, payload.kwargs, payload.star)
@@ -381,11 +393,15 @@ class _ParDo:
         with ExitStack() as stack:
             self._enter('SetupContextParam', stack)
             self.fn.setup()
+            for fn in self._combining():
+                fn.setup()
             try:
                 if elements:
                     self._bundle(elements)
             finally:
                 self.fn.teardown()
+                for fn in self._combining():
+                    fn.teardown()
         for callback in self.finalizer.callbacks:
             callback()
         return self.outputs
@@ -396,12 +412,43 @@ class _ParDo:
             self._outside(self.fn.start_bundle)
             for element in elements:
                 self._process(element)
+            for entry, timer in self.memory.firings() if self.memory is not None else ():
+                self._fire(entry, timer)
             self._outside(self.fn.finish_bundle)
+
+    def _combining(self) -> list[CombineFn]:
+        parts = stateful_parts(self.fn)
+        specs = parts.states.values() if parts is not None else ()
+        return [spec.combine_fn for spec in specs if isinstance(spec, CombiningValueStateSpec)]
+
+    def _fire(self, entry: Entry, timer: SetTimer | None) -> None:
+        """Calls the method for a timer, or for the expiration of a window."""
+        assert self.memory is not None
+        parts, last = self.memory.parts, entry.window.max_timestamp()
+        name = parts.expiration if timer is None else parts.callbacks[timer.name]
+        output = last if timer is None else timer.output
+        known = {'KeyParam': entry.key, 'WindowParam': entry.window, 'PaneInfoParam': PANE_INFO_UNKNOWN,
+                 'TimestampParam': last if timer is None else timer.time,
+                 'DynamicTimerTagParam': '' if timer is None else timer.tag}
+
+        def argument(param: Any) -> Any:
+            if param.name in ('StateParam', 'TimerParam'):
+                return self.memory.handle(param, entry, output)  # type: ignore[union-attr]
+            return known[param.name] if param.name in known else self._argument(param, None)
+
+        method = getattr(self.fn, name)
+        call = plan_call(method, lead=False)
+        results = method(*map(argument, call.positional),
+                         **{key: argument(item) for key, item in call.keyword.items()})
+        for result in _outputs(results):
+            self._emit(result, Element(None, output, entry.window))
 
     def _calls(self) -> Iterator[Call]:
         yield self.call
         yield plan_call(self.fn.start_bundle, lead=False)
         yield plan_call(self.fn.finish_bundle, lead=False)
+        if self.memory is not None:
+            yield from (plan_call(getattr(self.fn, name), lead=False) for name in self.memory.parts.callbacks.values())
 
     def _enter(self, name: str, stack: ExitStack) -> None:
         for param in itertools.chain.from_iterable(call.params() for call in self._calls()):
@@ -451,9 +498,7 @@ class _ParDo:
             case 'timestamp':
                 yield TimestampedValue(element.value, result)
             case _:
-                if isinstance(result, (str, bytes, bytearray, dict)):
-                    raise TypeError(f'the function must return an iterable of outputs, got {result!r}')
-                yield from () if result is None else result
+                yield from _outputs(result)
 
     def _invoke(self, target: Any, call: Call, element: Element | None) -> Any:
         positional: list[Any] = []
@@ -490,6 +535,9 @@ class _ParDo:
                 return element.pane
             case 'KeyParam':
                 return element.value[0]
+            case 'StateParam' | 'TimerParam' if self.memory is not None:
+                entry = self.memory.entry(_pair(element.value)[0], element.window)
+                return self.memory.handle(item, entry, element.timestamp)
             case 'WindowedValueParam':
                 return WindowedValue(element.value, element.timestamp, (element.window,), element.pane)
         raise UnsupportedError(f'the reference evaluator has no {item!r}')
@@ -509,6 +557,8 @@ class _ParDo:
         elif isinstance(value, WindowedValue):
             made = [Element(value.value, _in_time(value.timestamp), window, value.pane_info)
                     for window in value.windows]
+        if self.memory is not None and any(element.timestamp < source.timestamp for element in made):
+            raise ExecutionError('an output timestamp before that of the input')
         for element in made:
             if tag == MAIN and self.payload.check_output is not None:
                 self.payload.check_output(element.value)

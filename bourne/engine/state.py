@@ -23,7 +23,7 @@ from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 from heapq import heappop, heappush
 from itertools import islice
 from types import MappingProxyType
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, NoReturn, Protocol
 
 from bourne.engine.bundle import Bundle
 from bourne.engine.cells import (
@@ -40,7 +40,7 @@ from bourne.engine.cells import (
     cell_class,
 )
 from bourne.engine.keyed import Hold, Size
-from bourne.engine.keyhash import check_keys
+from bourne.engine.keyhash import is_settled
 from bourne.engine.memory import estimate
 from bourne.engine.timers import (
     NUMBER,
@@ -138,22 +138,9 @@ class MemoryStore(dict[Any, dict[Any, Record]]):
         """Nothing is to be done: what was changed is here."""
 
 
-class Firing(NamedTuple):
-    """Something that is due.
-
-    Attributes:
-      record: of the key and window.
-      slot: the place of the timer, or :data:`EXPIRES`.
-      time: the time that it was set to.
-      tag: its tag.
-      output: the timestamp of what its method gives.
-    """
-
-    record: Record
-    slot: int
-    time: int
-    tag: str
-    output: int
+#: Something that is due: the record of the key and window, the place of the timer in it or :data:`EXPIRES`, the time
+#: that the timer was set to, its tag, and the timestamp of what its method gives.
+Firing = tuple[Record, int, int, str, int]
 
 
 class Row(NamedTuple):
@@ -201,10 +188,11 @@ class KeyedState:
         self._expires = bool(parts.expiration)
         self._queue = TimerQueue(self._is_set)
         self._windows: list[tuple[int, int, Any]] = []
+        self._ends: dict[Any, int] = {}
         self._aliases: dict[Any, dict[bytes, Any]] = {}
         names = [('state', name) for name in parts.states] + [('timer', name) for name in parts.timers]
         self.slots = {name: slot for slot, name in enumerate(names, FIRST)}
-        self._width = FIRST + len(names)
+        self._blank = [None] * (FIRST + len(names) - TAGGED)
         self.handles: dict[int, Any] = {}
         for name, state in parts.states.items():
             slot = self.slots['state', name]
@@ -212,6 +200,7 @@ class KeyedState:
         for name, timer in parts.timers.items():
             slot = self.slots['timer', name]
             self.handles[slot] = timer_class(timer, slot, self.scope, self._queue, self._lateness)
+        self._first_timer = FIRST + len(parts.states)
         self._timers = {slot: name for (kind, name), slot in self.slots.items() if kind == 'timer'}
 
     # Keys.
@@ -226,12 +215,12 @@ class KeyedState:
         if table is NOTHING:
             self.dropped += 1
             return None
-        if type(key) not in _SIMPLE and not check_keys((key,)):
+        if type(key) not in _SIMPLE and not is_settled((key,)):
             key = self._aliases.setdefault(window, {}).setdefault(encode_key(key), key)
             known: Record | None = table.get(key)
             if known is not None:
                 return known
-        record = [key, window, self._end_of(window), *[None] * (self._width - TAGGED)]
+        record = [key, window, self._ends[window], *self._blank]
         table[key] = record
         self.scope.sparse.append(record)
         return record
@@ -244,6 +233,7 @@ class KeyedState:
         end = self._end_of(window)
         if end <= self.watermark:
             return False
+        self._ends[window] = end
         heappush(self._windows, (end, self._queue.number(), window))
         return True
 
@@ -273,14 +263,10 @@ class KeyedState:
         self.tables.clear()
         self._aliases.clear()
         self._windows.clear()
+        self._ends.clear()
         self._queue.clear()
 
     # Timers.
-
-    def _is_set(self, timer: Timer) -> bool:
-        table = self.tables.get(timer[OF_WINDOW])
-        record = None if table is None else table.get(timer[OF_KEY])
-        return record is not None and _stands(record, timer)
 
     def firings(self, watermark: int, now: int) -> Iterator[Firing]:
         """What is due, one after the other; while it is dealt with, more may become due.
@@ -306,9 +292,9 @@ class KeyedState:
         queue = self._queue
         queue.sort_in()
         while queue.event and queue.event[0][TIME] <= watermark:
-            firing = self._take(heappop(queue.event))
-            if firing is not None:
-                yield firing
+            record = self._record_of(timer := heappop(queue.event))
+            if record is not None:
+                yield self._fire(record, timer, timer[TIME])
                 if queue.new:
                     queue.sort_in()
 
@@ -318,71 +304,86 @@ class KeyedState:
         while queue.real and queue.real[0][TIME] <= now:
             due.append(heappop(queue.real))
         for timer in due:
-            firing = self._take(timer)
-            if firing is not None:
-                yield firing
+            record = self._record_of(timer)
+            if record is not None:
+                yield self._fire(record, timer, MIN_MICROS)
 
-    def _take(self, timer: Timer) -> Firing | None:
-        """The firing of a timer, which is no longer set then; ``None`` if it is not set any more."""
-        time, _, key, window, slot, tag, output = timer
-        table = self.tables.get(window)
-        record = None if table is None else table.get(key)
-        if record is None or not _stands(record, timer):
+    def _record_of(self, timer: Timer) -> Record | None:
+        """The record in which a timer is set; ``None`` if it is not set any more."""
+        table = self.tables.get(timer[OF_WINDOW])
+        record: Record | None = None if table is None else table.get(timer[OF_KEY])
+        if record is None:
             return None
-        return self._fire(record, slot, tag, time, output)
+        tag = timer[TAG]
+        if tag == '':
+            known = record[timer[SLOT]]
+        else:
+            known = None if record[TAGGED] is None else record[TAGGED].get((timer[SLOT], tag))
+        return record if known is not None and known[NUMBER] == timer[NUMBER] else None
 
-    def _fire(self, record: Record, slot: int, tag: str, time: int, output: int) -> Firing:
-        remove(record, slot, tag)
-        self.scope.sparse.append(record)
-        self.scope.record = record
-        self.scope.fired = MIN_MICROS if self._queue.is_real(slot) else time
-        return Firing(record, slot, time, tag, output)
+    def _is_set(self, timer: Timer) -> bool:
+        return self._record_of(timer) is not None
+
+    def _fire(self, record: Record, timer: Timer, fired: int) -> Firing:
+        time, _, _, _, slot, tag, output = timer
+        if tag == '':
+            record[slot] = None
+        else:
+            remove(record, slot, tag)
+        scope = self.scope
+        scope.sparse.append(record)
+        scope.record = record
+        scope.fired = fired
+        return record, slot, time, tag, output
 
     def _end_window(self, window: Any) -> Iterator[Firing]:
-        table = self.tables.get(window)
-        if table is None:
-            return
-        for record in list(table.values()):
-            yield from self._end_record(record)
-        self.scope.ending = NOT_ENDING
-        self.tables.pop(window, None)
-        self._aliases.pop(window, None)
+        for record in list((self.tables.get(window) or NOTHING).values()):
+            if self._timers:
+                yield from self._last_timers(record)
+            if self._expires and not _is_empty(record):
+                self.scope.record = record
+                last = record[END] - 1 - self._lateness
+                yield record, EXPIRES, last, '', last
+        self._drop(window)
 
-    def _end_record(self, record: Record) -> Iterator[Firing]:
-        self.scope.ending = ENDING
-        yield from self._remaining(record)
-        self.scope.ending = LAST_EVENTS
-        reals = sorted(timer for timer in self._standing(record) if self._queue.is_real(timer[SLOT]))
-        for timer in reals:
-            if _stands(record, timer):
-                yield self._fire(record, timer[SLOT], timer[TAG], timer[TIME], timer[OUTPUT])
-        if reals:
-            yield from self._remaining(record)
-        if self._expires and not _is_empty(record):
-            self.scope.record = record
-            yield Firing(record, EXPIRES, record[END] - 1 - self._lateness, '', record[END] - 1 - self._lateness)
-
-    def _remaining(self, record: Record) -> Iterator[Firing]:
-        """The event-time timers of a key whose window has expired, until none is set any more."""
-        limit = MOST_AT_END if isinstance(record[WINDOW], GlobalWindow) else None
+    def _last_timers(self, record: Record) -> Iterator[Firing]:
+        """The timers of a key whose window has expired, until none is set any more."""
+        scope, queue, is_global = self.scope, self._queue, isinstance(record[WINDOW], GlobalWindow)
+        scope.ending = ENDING
         fired = 0
-        while True:
-            timer = min((one for one in self._standing(record) if not self._queue.is_real(one[SLOT])), default=None)
-            if timer is None:
-                return
-            fired += 1
-            if limit is not None and fired > limit:
-                raise ExecutionError(
-                    f'{self.scope.label}: timers of the key {short(record[KEY])} fired {limit:,} times after the '
-                    f'input had ended, and {self._timers[timer[SLOT]]!r} is set again. In the global window a timer '
-                    f'that sets itself must stop some time, such as an hour after the last element; or use windows '
-                    f'that end')
-            yield self._fire(record, timer[SLOT], timer[TAG], timer[TIME], timer[OUTPUT])
+        while standing := self._standing(record):
+            events = queue.events_of(standing)
+            if events:
+                timer = min(events) if len(events) > 1 else events[0]
+                fired += 1
+                if fired > MOST_AT_END and is_global:
+                    self._refuse(record, timer)
+                yield self._fire(record, timer, timer[TIME])
+            elif scope.ending == ENDING:
+                scope.ending = LAST_EVENTS
+                for timer in sorted(standing):
+                    if self._is_set(timer):
+                        yield self._fire(record, timer, MIN_MICROS)
+            else:
+                break
+        scope.ending = NOT_ENDING
+
+    def _refuse(self, record: Record, timer: Timer) -> NoReturn:
+        """Ends what would not end by itself."""
+        raise ExecutionError(
+            f'{self.scope.label}: timers of the key {short(record[KEY])} fired {MOST_AT_END:,} times after the input '
+            f'had ended, and {self._timers[timer[SLOT]]!r} is set again. In the global window a timer that sets itself '
+            f'must stop some time, such as an hour after the last element; or use windows that end')
 
     def _standing(self, record: Record) -> list[Timer]:
         """The timers that are set."""
-        found = [record[slot] for slot in self._timers if record[slot] is not None]
+        found = [timer for timer in record[self._first_timer:] if timer is not None]
         return found if record[TAGGED] is None else found + list(record[TAGGED].values())
+
+    def _drop(self, window: Any) -> None:
+        self.tables.pop(window, None)
+        self._aliases.pop(window, None)
+        self._ends.pop(window, None)
 
     # What others ask.
 
@@ -405,7 +406,7 @@ class KeyedState:
             if self.tables.get(window):
                 return window
             heappop(self._windows)
-            self.tables.pop(window, None)
+            self._drop(window)
         return None
 
     def due(self) -> int | None:
@@ -457,7 +458,7 @@ class KeyedState:
                 record[self._slot('state', name)] = value
             for name, tag, time, output in row.timers:
                 slot = self._slot('timer', name)
-                timer = (time, self._queue.number(), record[KEY], record[WINDOW], slot, tag, output)
+                timer: Timer = (time, self._queue.number(), record[KEY], record[WINDOW], slot, tag, output)
                 insert(record, timer)
                 self._queue.new.append(timer)
         self.settle()
@@ -470,14 +471,8 @@ class KeyedState:
         return self.slots[kind, name]
 
 
-def _stands(record: Record, timer: Timer) -> bool:
-    """True if a timer is set in its record."""
-    if timer[TAG] == '':
-        known = record[timer[SLOT]]
-    else:
-        known = None if record[TAGGED] is None else record[TAGGED].get((timer[SLOT], timer[TAG]))
-    return known is not None and bool(known[NUMBER] == timer[NUMBER])
-
-
 def _is_empty(record: Record) -> bool:
-    return all(item is None for item in islice(record, TAGGED, None))
+    for item in islice(record, TAGGED, None):  # noqa: SIM110 - a generator would take twice as long
+        if item is not None:
+            return False
+    return True

@@ -22,7 +22,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from heapq import heapify, heappop, heappush
-from itertools import count
+from itertools import chain, count
 from typing import Any, ClassVar
 
 from bourne.engine.cells import END, KEY, LAST_EVENTS, TAGGED, WINDOW, Handle, Record, Scope
@@ -45,8 +45,8 @@ Timer = tuple[Any, ...]
 
 #: A timer that keeps setting itself to no later time than at which it fires is given up after so many times.
 MOST_REPEATS = 100_000
-#: The queue is cleaned when it holds more than so many timers that are not set any more, and these are most of it.
-MOST_STALE = 10_000
+#: The queue is cleaned when more than so many of its timers are not set any more, and these are most of it.
+MOST_REPLACED = 10_000
 
 
 class TimerQueue:
@@ -64,53 +64,47 @@ class TimerQueue:
         self.real: list[Timer] = []
         self._holds: list[tuple[int, int, Timer]] = []
         self._real_slots: set[int] = set()
-        self._number = count()
-        self._limit = MOST_STALE
+        #: About how many timers here were replaced or cleared.
+        self.replaced = 0
+        #: Gives the next number.
+        self.number = count().__next__
 
     def add_kind(self, slot: int, spec: TimerSpec) -> None:
         """Tells the domain of the timers with a place in records."""
         if not TimeDomain.is_event_time(spec.time_domain):
             self._real_slots.add(slot)
 
-    def is_real(self, slot: int) -> bool:
-        """True if timers of that place go by the clock."""
-        return slot in self._real_slots
-
-    def number(self) -> int:
-        """The next number."""
-        return next(self._number)
+    def events_of(self, timers: list[Timer]) -> list[Timer]:
+        """Those among timers that go by event time."""
+        reals = self._real_slots
+        return [timer for timer in timers if timer[SLOT] not in reals] if reals else timers
 
     def sort_in(self) -> None:
         """Brings what is new to its place, and throws out what is not set any more if there is much of it."""
         new, self.new = self.new, []
-        for timer in new:
-            if self._is_set(timer):
-                self._push(timer)
-        if len(self.event) + len(self.real) + len(self._holds) > self._limit:
+        real = [timer for timer in new if timer[SLOT] in self._real_slots] if self._real_slots else []
+        events = new if not real else [timer for timer in new if timer[SLOT] not in self._real_slots]
+        # Between the output timestamp of most timers and the time at which they fire there is no watermark to hold.
+        holds = [timer for timer in events if timer[TIME] - timer[OUTPUT] > 1]
+        _add(self.event, events)
+        _add(self.real, real)
+        _add(self._holds, [(timer[OUTPUT], timer[NUMBER], timer) for timer in chain(holds, real)])
+        if self.replaced > MOST_REPLACED and 2 * self.replaced > len(self.event) + len(self.real):
             self._clean()
 
-    def _push(self, timer: Timer) -> None:
-        if timer[SLOT] in self._real_slots:
-            heappush(self.real, timer)
-            heappush(self._holds, (timer[OUTPUT], timer[NUMBER], timer))
-        else:
-            heappush(self.event, timer)
-            if timer[TIME] - timer[OUTPUT] > 1:  # else no watermark is between the two
-                heappush(self._holds, (timer[OUTPUT], timer[NUMBER], timer))
-
     def _clean(self) -> None:
+        self.replaced = 0
         self.event = [timer for timer in self.event if self._is_set(timer)]
         self.real = [timer for timer in self.real if self._is_set(timer)]
         self._holds = [hold for hold in self._holds if self._is_set(hold[2])]
         for heap in (self.event, self.real, self._holds):
             heapify(heap)
-        self._limit = 2 * (len(self.event) + len(self.real) + len(self._holds)) + MOST_STALE
 
     def forget_replaced(self) -> None:
         """Keeps what is new from growing with every setting of a timer, where no time passes in between."""
-        if len(self.new) > self._limit:
+        if self.replaced > MOST_REPLACED and 2 * self.replaced > len(self.new):
+            self.replaced = 0
             self.new = [timer for timer in self.new if self._is_set(timer)]
-            self._limit = 2 * len(self.new) + MOST_STALE
 
     def next_event(self) -> Timer | None:
         """The event-time timer that is the first to fire."""
@@ -141,7 +135,17 @@ class TimerQueue:
     def clear(self) -> None:
         """Forgets all timers."""
         self.new, self.event, self.real, self._holds = [], [], [], []
-        self._limit = MOST_STALE
+        self.replaced = 0
+
+
+def _add(heap: list[Any], items: list[Any]) -> None:
+    """Adds items to a heap: one by one if they are few, else all at once."""
+    if len(items) * 8 < len(heap):
+        for item in items:
+            heappush(heap, item)
+    elif items:
+        heap += items
+        heapify(heap)
 
 
 class _Handle(Handle, RuntimeTimer):
@@ -165,15 +169,11 @@ class _Handle(Handle, RuntimeTimer):
 
     def set(self, timestamp: TimestampTypes, dynamic_timer_tag: str = '', *,
             output_timestamp: TimestampTypes | None = None) -> None:
-        if self.record is not self.scope.record:
-            self.misplaced()
         micros = timestamp.micros if type(timestamp) is Timestamp else self._micros(timestamp)
         self._set(micros, dynamic_timer_tag, output_timestamp)
 
     def set_relative(self, delay: DurationTypes, dynamic_timer_tag: str = '', *,
                      output_timestamp: TimestampTypes | None = None) -> None:
-        if self.record is not self.scope.record:
-            self.misplaced()
         if self.is_event:
             raise ExecutionError(f'{self.title()} goes by event time, which has no now; set it to a point in time, '
                                  f'such as the timestamp of the element plus a delay')
@@ -184,37 +184,56 @@ class _Handle(Handle, RuntimeTimer):
         if record is not self.scope.record:
             self.misplaced()
         remove(record, self.slot, dynamic_timer_tag)
+        self.queue.replaced += 1
         self.scope.sparse.append(record)
 
-    def _set(self, micros: int, tag: str, output: TimestampTypes | None) -> None:
-        record, scope = self.record, self.scope
-        if not (self.time if self.is_event else scope.now) <= micros <= MAX_MICROS:
-            self._check_time(micros)
-        if scope.ending and (scope.fired >= record[END] if self.is_event else scope.ending == LAST_EVENTS):
-            return  # there is no later time at which it could fire
-        if micros <= scope.fired and self.is_event:
-            self._count_repeat()
+    def _set(self, time: int, tag: str, output: TimestampTypes | None) -> None:
+        record, scope, slot = self.record, self.scope, self.slot
+        if record is not scope.record:
+            self.misplaced()
         end = record[END]
-        time = micros if micros < end or not self.is_event else end
-        if output is None and self.is_event:
-            made = min(max(time, self.time), end - self.after)
+        if self.is_event:
+            if not self.time <= time < end or time <= scope.fired:
+                if scope.ending and scope.fired >= end:
+                    return  # there is no later time at which it could fire
+                time = self._bounded(time, end)
+            made = time if time > self.time else self.time
         else:
-            made = self.time if output is None else self._output(time, output)
-        self._put(time, tag, made)
-
-    def _put(self, time: int, tag: str, output: int) -> None:
-        record, slot = self.record, self.slot
+            if scope.ending == LAST_EVENTS:
+                return
+            if not scope.now <= time <= MAX_MICROS:
+                self._check_time(time)
+            made = self.time
+        if output is not None:
+            made = self._output(time, output)
+        if made > end - self.after:
+            made = end - self.after
+        known = record[slot] if tag == '' else self._tagged(tag)
+        if known is not None:
+            if known[TIME] == time and known[OUTPUT] == made:
+                return
+            self.queue.replaced += 1
+        timer = (time, self.queue.number(), record[KEY], record[WINDOW], slot, tag, made)
         if tag == '':
-            known = record[slot]
-        elif type(tag) is str:
-            known = record[TAGGED].get((slot, tag)) if record[TAGGED] is not None else None
+            record[slot] = timer
         else:
-            raise ExecutionError(f'{self.title()}: dynamic_timer_tag is a string, got {tag!r} ({type(tag).__name__})')
-        if known is not None and known[TIME] == time and known[OUTPUT] == output:
-            return
-        timer = (time, self.queue.number(), record[KEY], record[WINDOW], slot, tag, output)
-        insert(record, timer)
+            insert(record, timer)
         self.queue.new.append(timer)
+
+    def _bounded(self, time: int, end: int) -> int:
+        """An event-time timer's time that is not simply later than what is at hand and within the window."""
+        if not self.time <= time <= MAX_MICROS:
+            self._check_time(time)
+        if time <= self.scope.fired:
+            self._count_repeat()
+        return min(time, end)
+
+    def _tagged(self, tag: Any) -> Timer | None:
+        """The timer with a tag, if it is set."""
+        if type(tag) is not str:
+            raise ExecutionError(f'{self.title()}: dynamic_timer_tag is a string, got {tag!r} ({type(tag).__name__})')
+        tagged = self.record[TAGGED]
+        return None if tagged is None else tagged.get((self.slot, tag))
 
     def _micros(self, timestamp: Any) -> int:
         if type(timestamp) is int:
@@ -250,15 +269,14 @@ class _Handle(Handle, RuntimeTimer):
 
     def _output(self, time: int, output: TimestampTypes) -> int:
         """The output timestamp that was asked for."""
-        micros = self._micros(output)
+        micros: int = output.micros if type(output) is Timestamp else self._micros(output)
         if micros < self.time:
             raise ExecutionError(f'{self.title()}: the output timestamp {_shown(micros)} is before that of the input, '
                                  f'{_shown(self.time)}. Time must not go backwards: the watermark may be there already')
         if self.is_event and micros > time:
             raise ExecutionError(f'{self.title()}: the output timestamp {_shown(micros)} is after {_shown(time)}, at '
                                  f'which the timer fires')
-        last: int = self.record[END] - self.after
-        return min(micros, last)
+        return micros
 
 
 def _shown(micros: int) -> str:

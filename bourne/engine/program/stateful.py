@@ -150,8 +150,9 @@ class StatefulOperator:
         times: list[int] = []
         windows: list[Any] = []
         strays: list[OutputRow] = []
+        whole, methods = self._whole, self._methods
         for record, slot, time, tag, output in firings:
-            name, method = self._methods[slot]
+            name, method = methods[slot]
             try:
                 results = method(record, time, tag, output)
                 if results is None:
@@ -162,16 +163,17 @@ class StatefulOperator:
                     if type(result) in DRESSED:
                         self.check_time(result, output)
                         strays.append((result, output, record[WINDOW], PANE_INFO_UNKNOWN))
-                    else:
-                        values.append(result)
-                        times.append(output)
+                        continue
+                    values.append(result)
+                    times.append(output)
+                    if not whole:
                         windows.append(record[WINDOW])
             except Exception as error:
                 annotate(error, self._stage, {}, (0, f'{name} of the key {short(record[KEY])}'))
                 raise
             if len(values) + len(strays) >= most:
                 break
-        return Made(Bundle(values, times, GLOBAL_WINDOW if self._whole else windows), strays)
+        return Made(Bundle(values, times, GLOBAL_WINDOW if whole else windows), strays)
 
     def check_time(self, output: Any, time: int) -> None:
         """Refuses an output with a timestamp of its own that is before that of the input at hand.

@@ -228,14 +228,14 @@ class Timestamp:
         return hash(self.micros // MICROS if self.micros % MICROS == 0 else self.micros / MICROS)
 
     def __add__(self, other: DurationTypes) -> Timestamp:
-        return Timestamp(micros=self.micros + Duration.of(other).micros)
+        return _timestamp(self.micros + (other * MICROS if type(other) is int else Duration.of(other).micros))
 
     __radd__ = __add__
 
     def __sub__(self, other: Any) -> Any:
         if isinstance(other, Timestamp):
-            return Duration(micros=self.micros - other.micros)
-        return Timestamp(micros=self.micros - Duration.of(other).micros)
+            return _duration(self.micros - other.micros)
+        return _timestamp(self.micros - Duration.of(other).micros)
 
     def __mod__(self, other: DurationTypes) -> Duration:
         return Duration(micros=self.micros % Duration.of(other).micros)
@@ -256,12 +256,19 @@ def to_duration(seconds: DurationTypes) -> Duration:
     return Duration.of(seconds)
 
 
+# What is known to be a whole number of microseconds is not checked: functions do sums with times for every element.
+
+
 def _timestamp(micros: int) -> Timestamp:
-    return Timestamp(micros=micros)
+    made = Timestamp.__new__(Timestamp)
+    made.micros = micros
+    return made
 
 
 def _duration(micros: int) -> Duration:
-    return Duration(micros=micros)
+    made = Duration.__new__(Duration)
+    made.micros = micros
+    return made
 
 
 def _number(micros: int) -> str:
