@@ -9,6 +9,8 @@ import attrs
 from bourne.engine.plan.compile import OPTIONAL
 from bourne.runners.local import LocalRunner
 from bourne.sdk.runner import PipelineRunner
+from tests.fresh import FreshRunner
+from tests.killing import KillingRunner
 from tests.reference import ReferenceRunner
 from tests.runners import EngineRunner
 
@@ -38,4 +40,6 @@ MODES: tuple[Mode, ...] = (
     Mode('three-partitions', lambda: EngineRunner(slots=3, bundle_size=3)),
     Mode('spilling', LocalRunner, ('--memory_budget=2000',)),
     Mode('processes', LocalRunner, ('--workers=2', '--bundle_size=3')),
+    Mode('spawn', FreshRunner, ('--workers=2', '--bundle_size=3', '--start_method=spawn')),
+    Mode(f'killed-workers-by-seed-{KillingRunner().seed}', KillingRunner, ('--workers=2', '--bundle_size=3')),
 )

@@ -30,6 +30,7 @@ from bourne.sdk.transforms.create import Create
 from bourne.sdk.transforms.group import GroupByKey
 from bourne.sdk.transforms.pardo import Map, ParDo
 from bourne.sdk.transforms.write import Write
+from tests.leaks import KEPT
 
 METHODS = ('fork', 'spawn')
 
@@ -49,8 +50,8 @@ def scratch(tmp_path: Path) -> Iterator[Path]:
 
 
 def is_harmless(child: psutil.Process) -> bool:
-    """True for what has ended, and for the process that multiprocess starts with the first spawned one and keeps."""
-    return child.status() == psutil.STATUS_ZOMBIE or 'resource_tracker' in ' '.join(child.cmdline())
+    """True for what has ended, and for the processes that multiprocess starts once and keeps."""
+    return child.status() == psutil.STATUS_ZOMBIE or any(kept in ' '.join(child.cmdline()) for kept in KEPT)
 
 
 @pytest.mark.parametrize('method', METHODS)
