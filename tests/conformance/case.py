@@ -27,6 +27,7 @@ class Case:
       raises: what running it raises, or ``None`` if it ends well.
       match: a regular expression that is found in the message; runners for tests need not have such words.
       flags: options of the pipeline.
+      streams: it has unbounded data, which not every mode takes.
     """
 
     name: str
@@ -34,20 +35,21 @@ class Case:
     raises: type[BaseException] | None = None
     match: str = ''
     flags: tuple[str, ...] = ()
+    streams: bool = False
 
 
 CASES: dict[str, Case] = {}
 
 
 def case(build: Build | None = None, *, raises: type[BaseException] | None = None, match: str = '',
-         flags: Iterable[str] = ()) -> Any:
+         flags: Iterable[str] = (), streams: bool = False) -> Any:
     """Registers a function as a case. See :class:`Case`."""
 
     def register(function: Build) -> Build:
         topic = function.__module__.rpartition('.')[2]
         name = f'{topic}.{function.__name__}'
         assert name not in CASES, f'two cases are called {name}'
-        CASES[name] = Case(name, function, raises, match, tuple(flags))
+        CASES[name] = Case(name, function, raises, match, tuple(flags), streams)
         return function
 
     return register if build is None else register(build)

@@ -24,22 +24,25 @@ class Mode:
       runner: makes the runner.
       flags: options for every case.
       words: it says what went wrong in the words that users read.
+      streams: it takes unbounded data, too.
     """
 
     name: str
     runner: Callable[[], PipelineRunner]
     flags: tuple[str, ...] = ()
     words: bool = True
+    streams: bool = True
 
 
 MODES: tuple[Mode, ...] = (
-    Mode('reference', ReferenceRunner, words=False),
+    Mode('reference', ReferenceRunner, words=False, streams=False),
     Mode('local', LocalRunner),
     Mode('local-bundles-of-one', LocalRunner, ('--bundle_size=1',)),
-    Mode('unoptimised', lambda: EngineRunner(skip=OPTIONAL)),
-    Mode('three-partitions', lambda: EngineRunner(slots=3, bundle_size=3)),
+    Mode('unoptimised', lambda: EngineRunner(skip=OPTIONAL), streams=False),
+    Mode('three-partitions', lambda: EngineRunner(slots=3, bundle_size=3), streams=False),
     Mode('spilling', LocalRunner, ('--memory_budget=2000',)),
     Mode('processes', LocalRunner, ('--workers=2', '--bundle_size=3')),
     Mode('spawn', FreshRunner, ('--workers=2', '--bundle_size=3', '--start_method=spawn')),
-    Mode(f'killed-workers-by-seed-{KillingRunner().seed}', KillingRunner, ('--workers=2', '--bundle_size=3')),
+    Mode(f'killed-workers-by-seed-{KillingRunner().seed}', KillingRunner, ('--workers=2', '--bundle_size=3'),
+         streams=False),
 )
