@@ -6,7 +6,9 @@ import json
 import subprocess
 import sys
 from collections import Counter
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -91,6 +93,103 @@ def test_too_many_dead_letters_fail_the_run_and_leave_nothing(tmp_path: Path) ->
     assert done.returncode == 1
     assert 'ExceptionThresholdError' in done.stderr
     assert not lines_of(tmp_path, 'build/dead_letters/*')
+
+
+def objects(directory: Path, pattern: str) -> list[dict[str, Any]]:
+    """The JSON objects in all files that match, a line each."""
+    return [json.loads(line) for line in lines_of(directory, pattern)]
+
+
+#: A batch and a stream, inline and in worker processes.
+WAYS = [(), ('--streaming',), ('--streaming', '--workers=2')]
+
+
+@pytest.fixture(scope='module')
+def events(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A directory with files of events."""
+    directory = tmp_path_factory.mktemp('events')
+    assert run('events', directory, '--directory=.', '--count=3000', '--seed=5') == [
+        'game.jsonl', 'clicks.jsonl', 'payments.jsonl']
+    return directory
+
+
+def test_the_same_seed_gives_the_same_events(tmp_path: Path, events: Path) -> None:
+    run('events', tmp_path, '--directory=.', '--count=3000', '--seed=5')
+    run('events', tmp_path, '--directory=others', '--count=3000', '--seed=6')
+    for kind in ('game.jsonl', 'clicks.jsonl', 'payments.jsonl'):
+        assert (tmp_path / kind).read_text() == (events / kind).read_text() != (tmp_path / 'others' / kind).read_text()
+        times = [event['time'] for event in objects(events, kind)]
+        assert len(times) == 3000
+        assert times != sorted(times)
+
+
+@pytest.mark.parametrize('options', WAYS, ids=' '.join)
+def test_leaderboard(tmp_path: Path, events: Path, options: tuple[str, ...]) -> None:
+    printed = run('leaderboard', tmp_path, f'--input={events}/game.jsonl', '--every=20', *options)
+    game = objects(events, 'game.jsonl')
+    users: Counter[str] = Counter()
+    teams: Counter[tuple[str, str]] = Counter()
+    for event in game:
+        users[event['user']] += event['points']
+        hour = datetime.fromtimestamp(event['time'] // 3600 * 3600, UTC).isoformat(timespec='minutes')
+        teams[hour, event['team']] += event['points']
+    last = {}
+    for result in objects(tmp_path, 'build/leaderboard/users*'):
+        last[result['name']] = max(last.get(result['name'], (-1, 0)), (result['pane'], result['points']))
+    assert {name: points for name, (_, points) in last.items()} == users
+    last = {}
+    for result in objects(tmp_path, 'build/leaderboard/teams*'):
+        key = result['hour'], result['name']
+        last[key] = max(last.get(key, (-1, 0)), (result['pane'], result['points']))
+    assert {key: points for key, (_, points) in last.items()} == teams
+    assert printed[0] == f'{max(users.values()):>7,}  {max(users, key=users.__getitem__)}'
+    assert (' late' in printed[-1]) == ('--streaming' in options)
+    assert ' early' in printed[-1]
+
+
+@pytest.mark.parametrize('options', WAYS, ids=' '.join)
+def test_click_sessions(tmp_path: Path, events: Path, options: tuple[str, ...]) -> None:
+    printed = run('click_sessions', tmp_path, f'--input={events}/clicks.jsonl', '--pause=900', *options)
+    clicks: dict[str, list[tuple[float, str]]] = {}
+    for event in objects(events, 'clicks.jsonl'):
+        clicks.setdefault(event['visitor'], []).append((event['time'], event['page']))
+    expected = []
+    for visitor, way in clicks.items():
+        visits: list[list[tuple[float, str]]] = []
+        for click in sorted(way):
+            if not visits or click[0] - visits[-1][-1][0] >= 900:
+                visits.append([])
+            visits[-1].append(click)
+        expected += [(visitor, round(visit[-1][0] - visit[0][0]), [page for _, page in visit]) for visit in visits]
+    found = [(visit['visitor'], visit['seconds'], visit['pages'])
+             for visit in objects(tmp_path, 'build/click_sessions/visits*')]
+    assert sorted(found) == sorted(expected)
+    assert printed[0].startswith(f'{len(expected):,} visits of ')
+
+
+@pytest.mark.parametrize('options', WAYS, ids=' '.join)
+def test_fraud(tmp_path: Path, events: Path, options: tuple[str, ...]) -> None:
+    printed = run('fraud', tmp_path, f'--input={events}/payments.jsonl', *options)
+    tried: dict[str, tuple[float, float]] = {}
+    expected = []
+    for event in sorted(objects(events, 'payments.jsonl'), key=lambda event: event['time']):
+        card, amount, time = event['card'], event['amount'], event['time']
+        if amount < 1:
+            tried[card] = time, amount
+        elif amount > 300 and card in tried:
+            before, tiny = tried.pop(card)
+            if time < before + 600:
+                expected.append((card, tiny, amount))
+    found = [(warning['card'], warning['tried with'], warning['amount'])
+             for warning in objects(tmp_path, 'build/fraud/warnings*')]
+    assert sorted(found) == sorted(expected)
+    assert printed[0] == f'{len(expected)} warnings'
+    assert len(expected) > 5
+
+
+def test_a_stream_without_input_writes_its_own(tmp_path: Path) -> None:
+    assert run('fraud', tmp_path, '--streaming', '--events=500')[0].endswith(' warnings')
+    assert len(objects(tmp_path, 'build/events/payments-500-1.jsonl')) == 500
 
 
 @pytest.mark.parametrize('path', sorted(EXAMPLES.glob('*.py')), ids=lambda path: path.stem)
