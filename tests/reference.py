@@ -328,11 +328,16 @@ def _side_input(view: SideView, elements: Elements, collection: Collection,
                 main: WindowFn) -> Callable[[BoundedWindow], Any]:
     """A function from the main input's window to the argument."""
     windowfn = collection.windowing.windowfn
+    everything = isinstance(collection.windowing.trigger, DefaultTrigger)
 
     def look_up(window: BoundedWindow) -> Any:
         context = WindowFn.AssignContext(window.max_timestamp())
         wanted = list(windowfn.assign(context))[-1:]
-        return _view(view, [element.value for element in elements if element.window in wanted])
+        if everything:
+            return _view(view, [element.value for element in elements if element.window in wanted])
+        panes = _panes(None, [element for element in elements if element.window in wanted], collection.windowing)
+        latest = [pane.value[1] for pane in panes if pane.value[1]][-1:]
+        return _view(view, latest[0] if latest else [])
 
     return look_up
 

@@ -5,12 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
+import attrs
+
 from bourne.engine.bundle import Bundle
+from bourne.engine.keyed import Keyed
+from bourne.engine.panes import windowing_operator
 from bourne.engine.windows import raw_windows
 from bourne.errors import ExecutionError
-from bourne.sdk.graph.nodes import SideView
+from bourne.sdk.graph.nodes import GroupByKey, SideView
 from bourne.sdk.model.known import short, unpack_pair
-from bourne.sdk.model.timestamp import Timestamp
+from bourne.sdk.model.timestamp import MAX_MICROS, Timestamp
+from bourne.sdk.model.trigger import AccumulationMode, AfterWatermark, DefaultTrigger, Windowing
 from bourne.sdk.model.window import GLOBAL_WINDOW, GlobalWindows, WindowFn
 
 
@@ -79,9 +84,9 @@ def _make_dict(values: list[Any], what: str) -> dict[Any, Any]:
     return made
 
 
-def side_input(view: SideView, bundles: Iterable[Bundle], side_windowfn: WindowFn, main_windowfn: WindowFn,
+def side_input(view: SideView, bundles: Iterable[Bundle], windowing: Windowing, main_windowfn: WindowFn,
                what: str) -> Callable[[Any], Any]:
-    """A function from a raw window of the main input to the argument.
+    """A function from a raw window of the main input to the argument, when the side input is complete.
 
     The side window of a main window is the one that holds its last instant. Views are made when they are first
     asked for, and kept.
@@ -89,19 +94,13 @@ def side_input(view: SideView, bundles: Iterable[Bundle], side_windowfn: WindowF
     Args:
       view: how the user looks at the side input.
       bundles: its elements.
-      side_windowfn: its window function.
-      main_windowfn: the main input's.
+      windowing: its windowing.
+      main_windowfn: the main input's window function.
       what: its name, for errors.
     """
-    by_window: dict[Any, list[Any]] = {}
-    for bundle in bundles:
-        if type(bundle.windows) is list:
-            for value, window in zip(bundle.values, bundle.windows, strict=True):
-                by_window.setdefault(window, []).append(value)
-        else:
-            by_window.setdefault(bundle.windows, []).extend(bundle.values)
+    by_window = _whole(bundles) if fires_once(windowing) else _latest(bundles, windowing)
     views: dict[Any, Any] = {}
-    side_window = window_mapping(side_windowfn, main_windowfn)
+    side_window = window_mapping(windowing.windowfn, main_windowfn)
 
     def look_up(window: Any) -> Any:
         if window not in views:
@@ -109,6 +108,66 @@ def side_input(view: SideView, bundles: Iterable[Bundle], side_windowfn: WindowF
         return views[window]
 
     return look_up
+
+
+def fires_once(windowing: Windowing) -> bool:
+    """True if a side input is all that there is in a window, and not what its trigger fired last."""
+    return windowing.trigger in (DefaultTrigger(), AfterWatermark())
+
+
+def panes_of(windowing: Windowing) -> Keyed:
+    """Groups the elements of a side input, with ``None`` as the key: what is looked at are its panes.
+
+    A pane replaces the one before it. So with the default trigger panes accumulate, and late elements come on top.
+    """
+    if fires_once(windowing):
+        windowing = attrs.evolve(windowing, accumulation_mode=AccumulationMode.ACCUMULATING)
+    return windowing_operator(GroupByKey(), windowing)
+
+
+def as_pairs(bundle: Bundle) -> Bundle:
+    """The elements of a side input as :func:`panes_of` takes them."""
+    return Bundle([(None, value) for value in bundle.values], bundle.timestamps, bundle.windows, bundle.panes)
+
+
+def take_panes(fired: Iterable[Bundle], into: dict[Any, list[Any]]) -> list[Any]:
+    """Puts the values of panes in the place of those of earlier ones. A pane without values changes nothing.
+
+    Args:
+      fired: what :func:`panes_of` made.
+      into: the values by raw window; changed in place.
+
+    Returns:
+      The windows that have changed.
+    """
+    changed = []
+    for bundle in fired:
+        for (_, values), _, window, _ in bundle.rows():
+            if values:
+                into[window] = list(values)
+                changed.append(window)
+    return changed
+
+
+def _latest(bundles: Iterable[Bundle], windowing: Windowing) -> dict[Any, list[Any]]:
+    """What the trigger fired last, by window."""
+    panes = panes_of(windowing)
+    values: dict[Any, list[Any]] = {}
+    for bundle in bundles:
+        take_panes(panes.add(0, as_pairs(bundle), 0), values)
+    take_panes(panes.advance(MAX_MICROS, 0), values)
+    return values
+
+
+def _whole(bundles: Iterable[Bundle]) -> dict[Any, list[Any]]:
+    by_window: dict[Any, list[Any]] = {}
+    for bundle in bundles:
+        if type(bundle.windows) is list:
+            for value, window in zip(bundle.values, bundle.windows, strict=True):
+                by_window.setdefault(window, []).append(value)
+        else:
+            by_window.setdefault(bundle.windows, []).extend(bundle.values)
+    return by_window
 
 
 def window_mapping(side_windowfn: WindowFn, main_windowfn: WindowFn) -> Callable[[Any], Any]:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext, suppress
+from functools import partial
 from importlib import import_module
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -12,15 +13,20 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from bourne.engine.blocks import Block, BlockStore
 from bourne.engine.bundle import Bundle
 from bourne.engine.exchange import Partitioned, Route, Router
+from bourne.engine.feeding import cut, polled
+from bourne.engine.memory import ENTRY
+from bourne.engine.meter import Meter
 from bourne.engine.oversize import Piece, pieces
+from bourne.engine.pace import Pace, target_for
 from bourne.engine.plan.stage import BY_KEY, Plan, Stage
-from bourne.engine.program.program import Program, Views
+from bourne.engine.program.binding import Views
+from bourne.engine.program.program import Program
 from bourne.engine.roots import rooted
 from bourne.engine.sideinputs import side_input
-from bourne.sdk.graph.nodes import ParDo, Read
+from bourne.sdk.graph.nodes import ParDo, Read, Write
 from bourne.sdk.model.metric import MetricsContainer
 from bourne.sdk.model.sink import Writer, WriteTask
-from bourne.sdk.model.source import DEFAULT_RECORDS, Source
+from bourne.sdk.model.source import Source
 from bourne.sdk.model.timestamp import MAX_MICROS
 
 if TYPE_CHECKING:
@@ -88,8 +94,10 @@ class TaskResult(NamedTuple):
 Report = Callable[[int, float | None], None]
 
 
-#: About how many bytes a key with its accumulator takes in a table.
-ENTRY = 400
+#: How many elements are processed before it is known what they become.
+FIRST = 16
+#: Bytes that no bundle has: where the user says how many elements it has.
+UNLIMITED = 1 << 62
 #: State takes more memory than the elements that it was made of, if these are small: about so many times as much.
 STATE_SHARE = 4
 #: What samples tasks; imported only for runs that are profiled.
@@ -123,6 +131,7 @@ class StageInstance:
         self._stage = stage
         self._store = store
         self._sampler = sampler
+        self._target = target_for(run.group_memory)
         self._readers = {name: other for other in plan.stages if other.entry == BY_KEY for name in other.inputs}
         with self._sampled(None):
             entries = run.group_memory / ENTRY if run.group_memory is not None else math.inf
@@ -147,19 +156,30 @@ class StageInstance:
     def _perform(self, task: Task, report: Report) -> TaskResult:
         program = self._program
         router = Router(task.routes, self._store, self._run.group_memory, self._readers)
+        pace = Pace(self._target, FIRST)
         writers: dict[str, Writer[Any]] = {}
-        program.begin(writers, router.add)
+
+        def leave(collection: str, bundle: Bundle) -> None:
+            before = router.size
+            router.add(collection, bundle)
+            pace.add(router.size - before)
+
+        program.begin(writers, leave, pace)
         try:
-            for op in self._stage.sinks:
-                sink = op.sink
-                writers[op.label] = sink.open(WriteTask(self._run.id, task.number, sink.shards, task.attempt))
+            for number, op in enumerate(self._stage.ops):
+                if isinstance(op.payload, Write):
+                    write = WriteTask(self._run.id, task.number, op.sink.shards, task.attempt)
+                    writers[op.label] = program.step(number, 'open', op.sink.open, write)
             if not self._open:
                 self._open = True
                 program.open()
-            self._feed(task, report)
+            meter = Meter(program, task.blocks, self._run.group_memory)
+            reading = self._feed(task, meter, report)
             program.finish()
             router.flush()
-            prepared = {label: writer.prepare() for label, writer in writers.items()}
+            prepared = {label: program.write_step(label, 'prepare', writer.prepare)
+                        for label, writer in writers.items()}
+            meter.finish(reading, pace)
         except BaseException:
             for writer in writers.values():
                 with suppress(Exception):
@@ -181,30 +201,35 @@ class StageInstance:
             with self._sampled(self._program):
                 self._program.close()
 
-    def _feed(self, task: Task, report: Report) -> None:
-        """Gives the program its input, a bundle at a time."""
+    def _feed(self, task: Task, meter: Meter, report: Report) -> Pace:
+        """Gives the program its input, a bundle at a time.
+
+        Returns:
+          The pace by which a source was read.
+        """
         program, size = self._program, self._run.bundle_size
+        pace = Pace(self._target) if size is None else Pace(UNLIMITED, size, size)
         root = program.layout.root
         if self._stage.ops[0].is_stateful:
-            self._feed_by_key(task, report)
-            return
-        if root is None:
+            self._feed_by_key(task, meter, report)
+        elif root is None:
             for name, blocks in task.blocks.items():
-                for bundle in _cut(map(self._store.get, blocks), size):
+                for bundle in cut(map(self._store.get, blocks), size, self._target):
                     program.process(bundle, name)
+                    meter.bundle(len(bundle))
                     report(len(bundle), None)
-            return
-        if isinstance(root.payload, Read):
-            _read(root.payload.source, task, size, program, report)
-            return
-        made = rooted(self._plan, root, task.number, task.partitions, task.blocks, self._store,
-                      self._run.group_memory)
-        for bundle in _cut(program.watch_root(made), size):
-            program.process_root(bundle)
-            report(len(bundle), None)
+        elif isinstance(root.payload, Read):
+            self._read(root.payload.source, task, pace, meter, report)
+        else:
+            made = rooted(self._plan, root, task.number, task.partitions, task.blocks, self._store,
+                          self._run.group_memory)
+            for bundle in cut(program.watch_root(made), size, self._target):
+                program.process_root(bundle)
+                meter.bundle(len(bundle))
+                report(len(bundle), None)
+        return pace
 
-
-    def _feed_by_key(self, task: Task, report: Report) -> None:
+    def _feed_by_key(self, task: Task, meter: Meter, report: Report) -> None:
         """Gives a stateful program its input, as many keys at a time as there is memory for, each until its end."""
         program, limit = self._program, self._run.group_memory
         names = list(task.blocks)
@@ -214,39 +239,34 @@ class StageInstance:
         while (piece := program.step(0, '', next, fitting, None)) is not None:
             program.forget()
             for port, block in piece.parts:
-                for bundle in piece.store.get(block).cut(self._run.bundle_size):
+                for bundle in cut([piece.store.get(block)], self._run.bundle_size, self._target):
                     program.process(bundle, names[port])
+                    meter.bundle(len(bundle))
                     report(len(bundle), None)
             program.advance(MAX_MICROS, self._run.now)
 
+    def _read(self, source: Source[Any], task: Task, pace: Pace, meter: Meter, report: Report) -> None:
+        program = self._program
+        for number, split in enumerate(task.splits):
+            reader = program.step(0, '', source.open, split)
+            try:
+                for bundle in polled(partial(program.step, 0, '', reader.poll), pace):
+                    program.process_root(bundle)
+                    meter.bundle(len(bundle))
+                    report(len(bundle), None)
+            finally:
+                reader.close()
+            report(0, (number + 1) / len(task.splits))
+
 
 def _views(plan: Plan, stage: Stage, sides: Mapping[str, list[Block]], store: BlockStore) -> Views:
-    views: Views = {}
+    views: dict[tuple[int, int], Callable[[Any], Any]] = {}
     for number, op in enumerate(stage.ops):
         if not isinstance(op.payload, ParDo):
             continue
-        main = plan.collections[op.inputs[0]].windowing.windowfn if op.inputs else None
+        main = plan.collections[op.inputs[0]].windowing
         for index, (names, view) in enumerate(zip(op.side_inputs, op.payload.side_views, strict=True)):
             bundles = [store.get(block) for name in names for block in sides[name]]
-            side = plan.collections[names[0]].windowing.windowfn if names else main
-            views[number, index] = side_input(view, bundles, side, main, repr(', '.join(names)))  # type: ignore[arg-type]
+            side = plan.collections[names[0]].windowing if names else main
+            views[number, index] = side_input(view, bundles, side, main.windowfn, repr(', '.join(names)))
     return views
-
-
-def _cut(bundles: Iterable[Bundle], size: int | None) -> Iterator[Bundle]:
-    for bundle in bundles:
-        yield from bundle.cut(size)
-
-
-def _read(source: Source[Any], task: Task, size: int | None, program: Program, report: Report) -> None:
-    limit = size or DEFAULT_RECORDS
-    for number, split in enumerate(task.splits):
-        reader = program.step(0, '', source.open, split)
-        try:
-            while (records := program.step(0, '', reader.poll, limit)) is not None:
-                if records.values:
-                    program.process_root(Bundle(records.values, records.timestamps))
-                    report(len(records.values), None)
-        finally:
-            reader.close()
-        report(0, (number + 1) / len(task.splits))

@@ -12,6 +12,7 @@ from bourne.engine.sideinputs import MultiMap, make_view, side_input
 from bourne.engine.windows import raw_windows
 from bourne.errors import ExecutionError
 from bourne.sdk.graph.nodes import SideView
+from bourne.sdk.model.trigger import Windowing
 from bourne.sdk.model.window import FixedWindows, GlobalWindows, IntervalWindow, SlidingWindows
 
 
@@ -56,20 +57,20 @@ def test_the_window_that_holds_the_last_instant() -> None:
     encode = raw.encode
     bundles = [Bundle([1, 2], 0, [encode(IntervalWindow(0, 10)), encode(IntervalWindow(10, 20))]),
                Bundle([3, 4], 0, encode(IntervalWindow(10, 20)))]
-    look = side_input(SideView('list'), bundles, FixedWindows(10), FixedWindows(5), 's')
+    look = side_input(SideView('list'), bundles, Windowing(FixedWindows(10)), FixedWindows(5), 's')
     main = raw_windows(FixedWindows(5)).encode
     assert look(main(IntervalWindow(0, 5))) == [1]
     assert look(main(IntervalWindow(15, 20))) == [2, 3, 4]
     assert look(main(IntervalWindow(20, 25))) == []
-    from_global = side_input(SideView('list'), bundles, FixedWindows(10), SlidingWindows(20, 5), 's')
+    from_global = side_input(SideView('list'), bundles, Windowing(FixedWindows(10)), SlidingWindows(20, 5), 's')
     assert from_global(raw_windows(SlidingWindows(20, 5)).encode(IntervalWindow(-5, 15))) == [2, 3, 4]
 
 
 def test_the_global_window_is_asked_for_with_none() -> None:
-    look = side_input(SideView('list'), [Bundle([1]), Bundle([2])], GlobalWindows(), FixedWindows(5), 's')
+    look = side_input(SideView('list'), [Bundle([1]), Bundle([2])], Windowing(GlobalWindows()), FixedWindows(5), 's')
     assert look(None) == [1, 2]
 
 
 def test_views_are_made_once() -> None:
-    look = side_input(SideView('list'), [Bundle([1])], GlobalWindows(), GlobalWindows(), 's')
+    look = side_input(SideView('list'), [Bundle([1])], Windowing(GlobalWindows()), GlobalWindows(), 's')
     assert look(None) is look(None)

@@ -16,11 +16,10 @@ from typing import Any
 
 from bourne.engine.bundle import Bundle, from_rows
 from bourne.engine.keyed import Hold
-from bourne.engine.panes import windowing_operator
 from bourne.engine.plan.stage import Plan, Stage
-from bourne.engine.sideinputs import make_view, window_mapping
+from bourne.engine.sideinputs import as_pairs, make_view, panes_of, take_panes, window_mapping
 from bourne.engine.windows import raw_windows
-from bourne.sdk.graph.nodes import GroupByKey, ParDo, SideView
+from bourne.sdk.graph.nodes import ParDo, SideView
 from bourne.sdk.model.timestamp import MIN_MICROS
 from bourne.sdk.model.trigger import Windowing
 from bourne.sdk.model.window import WindowFn
@@ -43,7 +42,7 @@ class _Side:
         self.names = names
         self.window_of = window_mapping(windowing.windowfn, main)
         self.values: dict[Any, list[Any]] = {}
-        self._panes = windowing_operator(GroupByKey(), windowing)
+        self._panes = panes_of(windowing)
         self._end = raw_windows(windowing.windowfn).end
         self._lateness = lateness
         self._watermark = MIN_MICROS
@@ -54,20 +53,16 @@ class _Side:
         fired: list[Bundle] = []
         for name in self.names:
             for bundle in sides[name][0]:
-                pairs = Bundle([(None, value) for value in bundle.values], bundle.timestamps, bundle.windows,
-                               bundle.panes)
-                fired += self._panes.add(0, pairs, now)
+                fired += self._panes.add(0, as_pairs(bundle), now)
         watermark = min((sides[name][1] for name in self.names), default=self._watermark)
         moved = watermark > self._watermark
         due = self._panes.due()
         if moved or (due is not None and due <= now):
             self._watermark = max(self._watermark, watermark)
             fired += self._panes.advance(self._watermark, now)
-        for bundle in fired:
-            for (_, values), _, window, _ in bundle.rows():
-                self.values[window] = list(values)
-                for views in self.views:
-                    views.pop(window, None)
+        for window in take_panes(fired, self.values):
+            for views in self.views:
+                views.pop(window, None)
         return moved or bool(fired)
 
     def is_ready(self, window: Any) -> bool:
@@ -130,8 +125,9 @@ class Gate:
     def pass_on(self, inputs: Mapping[str, Iterable[Bundle]], watermark: int, now: int,
                 sides: Sides) -> dict[str, list[Bundle]]:
         """Takes in what came for the stage; returns what may pass."""
+        past = min(self._watermark, *self._earliest.values()) if self._earliest else self._watermark
         for side in self._sides:
-            side.forget(self._watermark)
+            side.forget(past)
         self._watermark = watermark
         news = [side.add(sides, now) for side in self._sides]
         passing: dict[str, list[Bundle]] = {name: [] for name in inputs}

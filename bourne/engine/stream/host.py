@@ -16,7 +16,7 @@ from typing import Any, NamedTuple, Protocol
 
 from bourne.engine.bundle import Bundle
 from bourne.engine.exchange import WHOLE, Route, partition, route
-from bourne.engine.plan.stage import SPREAD, Plan
+from bourne.engine.plan.stage import FORWARD, SPREAD, Plan
 from bourne.engine.stream.instance import Instance
 from bourne.engine.stream.status import StageStatus
 from bourne.engine.task import Run
@@ -101,7 +101,7 @@ class _Way(NamedTuple):
     @property
     def travels(self) -> bool:
         """True if elements may go to another host."""
-        return self.side or self.route.partitions > 1
+        return self.side or self.route.kind != FORWARD
 
 
 class Host:

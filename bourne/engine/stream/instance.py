@@ -106,6 +106,7 @@ class Instance:
         """
         if self._gate is not None:
             inputs = self._gate.pass_on(inputs, watermark, now, sides)
+        self._program.now = now
         for name, bundles in inputs.items():
             for bundle in bundles:
                 if self._keyed is None:
@@ -182,8 +183,8 @@ class Instance:
 
     @property
     def ended(self) -> bool:
-        """Nothing will come out of it any more."""
-        return self.watermark == MAX_MICROS
+        """Nothing comes any more: its source has ended or, once all sources have, its watermark is at infinity."""
+        return self._readers.ended if self._readers is not None else self.watermark == MAX_MICROS
 
     @property
     def busy(self) -> bool:
