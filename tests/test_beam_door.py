@@ -203,6 +203,12 @@ def test_windowed_scores_of_beam_run(
         '00:00 blue 5', '00:00 red 7', '01:00 ? 1', '01:00 blue 7', '01:00 red -2', 'bad nonsense', 'spread 9']
 
 
+def test_tests_of_streams_run_as_beam_has_them(
+        tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    run(migrated('streaming.py', tmp_path), monkeypatch)
+    assert capsys.readouterr().out == 'all as expected\n'
+
+
 def test_transforms_that_come_with_beam_run(
         tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     run(migrated('library.py', tmp_path), monkeypatch)
