@@ -1,8 +1,8 @@
 """What runs in the process of one contender.
 
 The protocol, which the peers' programs follow as well: the process prints ``ready`` when everything is imported and the
-input is at hand; it runs when it reads a line, and prints ``done``; then it prints a line of JSON with its ``result``,
-and ends when it reads another line.
+input is at hand; it runs when it reads a line, and prints ``done``; then it prints a line of JSON with its ``result``
+and ``memory``, and ends when it reads another line.
 """
 
 from __future__ import annotations
@@ -20,13 +20,14 @@ def answer(run: Callable[[], Any], report: Callable[[Any], dict[str, Any]]) -> N
 
     Args:
       run: what is measured.
-      report: makes the answer from what ``run`` returned; not measured.
+      report: makes the answer from what ``run`` returned; not measured. The peak memory of this process is added.
     """
     print('ready', flush=True)
     sys.stdin.readline()
     outcome = run()
     print('done', flush=True)
-    print(json.dumps(report(outcome)), flush=True)
+    memory = _peak()
+    print(json.dumps({**report(outcome), 'memory': memory}), flush=True)
     sys.stdin.readline()
 
 
@@ -35,11 +36,11 @@ def measured(run: Callable[[], Any]) -> dict[str, Any]:
 
     Returns:
       ``result`` as text; ``wall`` in seconds; ``cpu`` in seconds, of this process and of the children that it waited
-      for; ``memory``, the peak of this process in MB.
+      for.
     """
     cpu, wall = _cpu(), time.perf_counter()
     result = run()
-    return {'wall': time.perf_counter() - wall, 'cpu': _cpu() - cpu, 'memory': _peak(), 'result': str(result)}
+    return {'wall': time.perf_counter() - wall, 'cpu': _cpu() - cpu, 'result': str(result)}
 
 
 def _cpu() -> float:
@@ -48,6 +49,7 @@ def _cpu() -> float:
 
 
 def _peak() -> float:
+    """The peak memory of this process, in MB."""
     # On Linux ``ru_maxrss`` begins with what the process had that started this one; ``VmHWM`` does not.
     try:
         with open('/proc/self/status', encoding='ascii') as status:

@@ -21,6 +21,8 @@ ROOT = Path(__file__).resolve().parent.parent
 #: Seconds between two looks at the memory, and the most of its time that the look may take.
 INTERVAL = 0.05
 SHARE = 0.02
+#: Seconds of CPU time below which nothing can be told.
+LEAST = 0.001
 
 
 class Measure(NamedTuple):
@@ -31,6 +33,7 @@ class Measure(NamedTuple):
       wall: seconds.
       memory: peak resident memory in MB of all processes together, input included.
       start: seconds until the process was ready to run.
+      others: how many cores other programs kept busy meanwhile, on average.
       result: what it computed.
     """
 
@@ -38,6 +41,7 @@ class Measure(NamedTuple):
     wall: float
     memory: float
     start: float
+    others: float
     result: str
 
 
@@ -63,10 +67,10 @@ def measure(command: Sequence[str]) -> Measure:
             try:
                 _line(process, 'ready')
                 start, before = time.perf_counter() - begun, tree.cpu()
-                going = time.perf_counter()
+                going, busy = time.perf_counter(), _busy()
                 _say(process)
                 _line(process, 'done')
-                wall, cpu = time.perf_counter() - going, tree.cpu() - before
+                wall, cpu, busy = time.perf_counter() - going, tree.cpu() - before, _busy() - busy
                 answer = json.loads(_line(process, '{'))
                 _say(process)
             except EOFError:
@@ -77,8 +81,8 @@ def measure(command: Sequence[str]) -> Measure:
     if 'missing' in answer:
         raise ContenderFailed(answer['missing'])
     # What a contender knows about itself is more precise than what is seen from here.
-    return Measure(answer.get('cpu', cpu), answer.get('wall', wall), max(watch.peak, answer.get('memory', 0)), start,
-                   answer['result'])
+    return Measure(max(LEAST, answer.get('cpu', cpu)), answer.get('wall', wall), max(watch.peak, answer['memory']),
+                   start, max(0, busy - cpu) / wall, answer['result'])
 
 
 def installed() -> dict[str, str]:
@@ -96,7 +100,7 @@ def compare(contenders: Mapping[str, Callable[[], Measure]], rounds: int) -> tup
       rounds: how often each is measured.
 
     Returns:
-      The best time, the best CPU time and the largest memory of each contender, and the reasons why others have none.
+      The best times and the largest memory of each contender, and the reasons why others have none.
     """
     taken: dict[str, list[Measure]] = {name: [] for name in contenders}
     failed: dict[str, str] = {}
@@ -115,8 +119,15 @@ def compare(contenders: Mapping[str, Callable[[], Measure]], rounds: int) -> tup
 
 
 def _best(found: Sequence[Measure]) -> Measure:
-    return Measure(min(one.cpu for one in found), min(one.wall for one in found), max(one.memory for one in found),
-                   min(one.start for one in found), found[0].result)
+    fastest = min(found, key=lambda one: one.wall)
+    return fastest._replace(cpu=min(one.cpu for one in found), memory=max(one.memory for one in found),
+                            start=min(one.start for one in found))
+
+
+def _busy() -> float:
+    """Seconds that all cores together were not idle so far."""
+    times = psutil.cpu_times()._asdict()
+    return sum(times.get(kind, 0) for kind in ('user', 'nice', 'system', 'irq', 'softirq', 'steal'))
 
 
 def _say(process: subprocess.Popen[str]) -> None:

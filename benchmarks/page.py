@@ -24,6 +24,9 @@ peak of the resident memory of all processes together, with their input; what th
 time in that of the loop by hand.
 """
 
+#: Cores that other programs may keep busy before the page says so: wall-clock times are then worth less.
+BUSY = 0.2
+
 #: What is to be known about a section.
 REMARKS = {
     'Nexmark, 1 million events': """\
@@ -67,10 +70,14 @@ def page(results: Results) -> str:
     return '\n'.join(parts)
 
 
-def _origin(rows: Iterable[Row]) -> Iterator[str]:
+def _origin(rows: list[Row]) -> Iterator[str]:
     """Where rows come from: one line, unless they were measured at different times."""
-    for machine, commit, date in dict.fromkeys((row['machine'], row['commit'], row['date']) for row in rows):
-        yield f'Measured on {date} at commit {commit}: {machine}.\n'
+    for origin in dict.fromkeys((row['machine'], row['commit'], row['date']) for row in rows):
+        machine, commit, date = origin
+        others = max((one['others'] for row in rows if (row['machine'], row['commit'], row['date']) == origin
+                      for one in row['contenders'].values()), default=0)
+        busy = f' Meanwhile other programs kept up to {others:.1f} cores busy.' if others >= BUSY else ''
+        yield f'Measured on {date} at commit {commit}: {machine}.{busy}\n'
 
 
 def _versions(rows: Iterable[Row]) -> Iterator[str]:

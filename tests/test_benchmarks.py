@@ -12,6 +12,10 @@ import pytest
 
 from benchmarks import data, page, results, run
 from benchmarks.measure import ContenderFailed, Measure, compare, measure
+from benchmarks.peers import by_hand, on_bourne
+from benchmarks.peers.environments import PEERS, Peer, prepare
+from benchmarks.peers.jobs import Job, jobs
+from benchmarks.peers.program import checksum
 from benchmarks.workload import BOURNE, HAND, Goal, Workload, cpu_ratio, speedup
 from benchmarks.workloads import workloads
 
@@ -25,7 +29,7 @@ def _folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def taken(cpu: float, wall: float = 1, memory: float = 10, result: str = 'r') -> Measure:
-    return Measure(cpu, wall, memory, 0.1, result)
+    return Measure(cpu, wall, memory, 0.1, 0.0, result)
 
 
 @pytest.mark.parametrize('work', workloads(SCALE).values(), ids=lambda work: work.name)
@@ -50,6 +54,7 @@ def test_a_contender_is_measured_in_a_process_of_its_own() -> None:
     assert measured.wall > 0
     assert measured.start > 0
     assert measured.memory > 5
+    assert measured.others >= 0
 
 
 def program(tmp_path: Path, text: str) -> list[str]:
@@ -64,7 +69,7 @@ def test_memory_and_cpu_time_of_children_count(tmp_path: Path) -> None:
 import subprocess, sys
 print('noise'); print('ready', flush=True); sys.stdin.readline()
 subprocess.run([sys.executable, '-c', {child!r}])
-print('done', flush=True); print('{{"result": "42"}}', flush=True); sys.stdin.readline()
+print('done', flush=True); print('{{"result": "42", "memory": 5}}', flush=True); sys.stdin.readline()
 """))
     assert measured.result == '42'
     assert measured.cpu >= 0.25
@@ -74,12 +79,6 @@ print('done', flush=True); print('{{"result": "42"}}', flush=True); sys.stdin.re
 def test_a_contender_without_an_answer_says_why(tmp_path: Path) -> None:
     with pytest.raises(ContenderFailed, match=r'^ModuleNotFoundError: .*no_such_peer'):
         measure(program(tmp_path, 'import no_such_peer'))
-    with pytest.raises(ContenderFailed, match=r'^it has no windows$'):
-        measure(program(tmp_path, """
-import sys
-print('ready', flush=True); sys.stdin.readline()
-print('done'); print('{"missing": "it has no windows"}', flush=True); sys.stdin.readline()
-"""))
 
 
 def test_contenders_run_in_turn_and_the_best_counts() -> None:
@@ -114,6 +113,32 @@ def test_goals() -> None:
     assert speedup(BOURNE, HAND, 1.9).check(both)['reached']
     assert not speedup(BOURNE, HAND, 2.1).check(both)['reached']
     assert Goal('peak', lambda taken: 1234.5, 2000, 'MB').check(both)['measured'] == '1234 MB'
+
+
+@pytest.mark.parametrize('job', jobs(SCALE), ids=lambda job: job.name)
+@pytest.mark.parametrize('flags', [[], ['--workers=2']], ids=['inline', 'workers'])
+def test_jobs_of_the_peers_agree(job: Job, flags: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(on_bourne, 'FLAGS', flags)
+    inputs, found = [str(path) for path in job.inputs()], []
+    for program in (by_hand, on_bourne):
+        folder = data.fresh(program.__name__)
+        program.JOBS[job.name](inputs, str(folder))
+        found.append(checksum(folder))
+    assert found[0] == found[1]
+    assert not found[0].startswith('0 lines')
+
+
+def test_a_job_without_a_program_says_why(tmp_path: Path) -> None:
+    text = 'from benchmarks.peers.program import main; main({}, {"windows": "it has no windows"})'
+    with pytest.raises(ContenderFailed, match=r'^it has no windows$'):
+        measure([sys.executable, '-c', text, 'windows', str(tmp_path)])
+
+
+def test_every_peer_has_a_program_and_says_what_it_needs() -> None:
+    folder = Path(on_bourne.__file__).parent
+    assert not [peer for peer in PEERS if not (folder / f'{peer.program}.py').exists()]
+    with pytest.raises(ContenderFailed, match=r'^needs no-such-command, which'):
+        prepare(Peer('Slow', 'on_slow', 'slow', needs='no-such-command'))
 
 
 def test_what_is_chosen() -> None:

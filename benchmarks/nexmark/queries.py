@@ -110,7 +110,7 @@ def sales(events: beam.PCollection[Event], longest: int) -> beam.PCollection[Sal
 
 
 def _category_price(category: int, price: float,
-                    window: IntervalWindow = beam.DoFn.WindowParam) -> CategoryPrice:  # type: ignore[assignment]
+                    window: IntervalWindow = beam.DoFn.WindowParam) -> CategoryPrice:
     return CategoryPrice(category, price, window.end_micros)
 
 
@@ -148,7 +148,7 @@ class MostBids(beam.CombineFn):
 
 
 def _hot_items(bids: int, auctions: list[int],
-               window: IntervalWindow = beam.DoFn.WindowParam) -> list[HotItem]:  # type: ignore[assignment]
+               window: IntervalWindow = beam.DoFn.WindowParam) -> list[HotItem]:
     return [HotItem(auction, bids, window.end_micros) for auction in auctions]
 
 
@@ -184,7 +184,7 @@ def highest_bid(events: beam.PCollection[Event]) -> beam.PCollection[Bid]:
 
 
 def _new_sellers(seller: int, found: Grouped,
-                 window: IntervalWindow = beam.DoFn.WindowParam) -> Iterator[NewSeller]:  # type: ignore[assignment]
+                 window: IntervalWindow = beam.DoFn.WindowParam) -> Iterator[NewSeller]:
     people, auctions = found
     for person in people:
         for auction in auctions:

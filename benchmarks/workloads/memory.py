@@ -127,7 +127,7 @@ def _twice(key: int, values: Iterable[str]) -> tuple[int, int]:
     return sum(1 for _ in values), sum(1 for _ in values)
 
 
-def _hot_by_hand(large: Large) -> list[tuple[int, int]]:
+def _hot_by_hand(large: Large) -> list[Any]:
     """The values of one key of a file are looked at in a pass over that file."""
     found = []
     for path in _buckets(large, data.fresh('buckets')):
@@ -136,7 +136,7 @@ def _hot_by_hand(large: Large) -> list[tuple[int, int]]:
     return sorted(Counter(found).items())
 
 
-def _hot(large: Large, **options: Any) -> list[tuple[int, int]]:
+def _hot(large: Large, **options: Any) -> list[Any]:
     with pipeline(memory_budget=large.budget, **options) as p:
         counts = (p
                   | beam.io.Read(Made(large.count, large.make))
