@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +13,23 @@ import yaml
 
 from bourne.engine.plan.stage import OpPayload
 from bourne.sdk.graph.nodes import Combine, GroupByKey
+from bourne.sdk.metric_results import MetricsFilter
 from bourne.sdk.model import trigger, window
 from bourne.sdk.model.combinefn import CombineFn, CountCombineFn, MeanCombineFn
+from bourne.sdk.model.dofn import DoFn
+from bourne.sdk.model.metric import DROPPED_LATE
 from bourne.sdk.model.pane import PaneInfo, PaneInfoTiming
-from bourne.sdk.model.timestamp import MAX_MICROS, Timestamp
+from bourne.sdk.model.timestamp import MAX_MICROS, MAX_TIMESTAMP, Timestamp
 from bourne.sdk.model.trigger import Windowing
-from bourne.sdk.model.window import BoundedWindow, GlobalWindow, IntervalWindow, Sessions, WindowFn
+from bourne.sdk.model.window import BoundedWindow, GlobalWindow, IntervalWindow, Sessions, TimestampedValue, WindowFn
+from bourne.sdk.testing.pipeline import TestPipeline
+from bourne.sdk.testing.test_stream import TestStream
+from bourne.sdk.testing.util import assert_that, equal_to
+from bourne.sdk.transforms.combine import CombinePerKey
+from bourne.sdk.transforms.group import CoGroupByKey
+from bourne.sdk.transforms.group import GroupByKey as GroupByKeyTransform
+from bourne.sdk.transforms.pardo import Map
+from bourne.sdk.transforms.window import WindowInto
 from tests.panes import NaiveRun, OperatorRun, Pane, Row, in_order
 
 DIRECTORY = Path(__file__).parent / 'transcripts'
@@ -159,6 +171,51 @@ def test_the_naive_model_agrees(transcript: Transcript) -> None:
     naive = NaiveRun(transcript.windowing(), transcript.payload())
     for found, wanted in zip(play(run, steps), play(naive, steps)):
         assert in_order(found) == in_order(wanted)
+
+
+def _with_pane(element: Any, time: Any = DoFn.TimestampParam, window: Any = DoFn.WindowParam,
+               info: Any = DoFn.PaneInfoParam) -> str:
+    key, value = element
+    return show_pane(Pane(key, value, window, time.micros, info))
+
+
+def script(steps: list[dict[str, Any]], tags: list[str | None]) -> TestStream:
+    """The same events; a watermark and a clock that move in one step move one after the other."""
+    events, now = TestStream(output_tags=tags), 0.0
+    for step in steps:
+        for port, rows in groupby(map(parse_row, step.get('in', ())), key=lambda row: row.port):
+            events.add_elements([TimestampedValue((row.key, row.value), Timestamp(micros=row.time)) for row in rows],
+                                tag=tags[port])
+        for tag in tags if 'watermark' in step else ():
+            watermark = step['watermark']
+            events.advance_watermark_to(MAX_TIMESTAMP if watermark == 'end' else watermark, tag)
+        if step.get('clock', now) > now:
+            events.advance_processing_time(step['clock'] - now)
+            now = step['clock']
+    return events
+
+
+@pytest.mark.parametrize('transcript', TRANSCRIPTS, ids=lambda one: f'{one.path.stem}: {one.said["name"]}')
+def test_pipelines_emit_the_same(transcript: Transcript) -> None:
+    """A script ends with the end of time, whether the transcript does or not."""
+    steps, payload = transcript.said['steps'], transcript.payload()
+    direct = OperatorRun(transcript.windowing(), payload)
+    panes = [pane for several in play(direct, steps) for pane in several] + direct.advance(MAX_MICROS)
+    tags: list[Any] = [None, 'second'][:transcript.said.get('inputs', 1)]
+    pipeline = TestPipeline(argv=['--allow_unsafe_triggers'])
+    source = pipeline | script(steps, tags)
+    if isinstance(payload, GroupByKey) and payload.tags:
+        windowed = tuple(source[tag] | f'{tag}' >> WindowInto(transcript.windowing()) for tag in tags)
+        grouped = windowed | CoGroupByKey()
+    else:
+        fn = payload.fn if isinstance(payload, Combine) else None
+        grouped = source | WindowInto(transcript.windowing()) | (GroupByKeyTransform() if fn is None else
+                                                                 CombinePerKey(fn))
+    assert_that(grouped | Map(_with_pane), equal_to(list(map(show_pane, panes))))
+    result = pipeline.run()
+    dropped = MetricsFilter().with_namespace(DROPPED_LATE.namespace).with_name(DROPPED_LATE.name)
+    counters = result.metrics().query(dropped)['counters']
+    assert sum(counter.committed for counter in counters) == direct.dropped
 
 
 def test_golden_files(request: pytest.FixtureRequest) -> None:

@@ -11,6 +11,7 @@ from bourne.sdk.graph import nodes
 from bourne.sdk.graph.nodes import MAIN
 from bourne.sdk.model.trigger import DefaultTrigger
 from bourne.sdk.model.window import GlobalWindows
+from bourne.sdk.options import TypeOptions
 from bourne.sdk.pcollection import PCollection
 from bourne.sdk.ptransform import PTransform, one_input
 from bourne.sdk.transforms.create import nothing
@@ -38,13 +39,15 @@ def check_groupable(transform: PTransform, source: PCollection[Any]) -> None:
     """Refuses to group what would never be emitted.
 
     Raises:
-      TransformError: for an unbounded collection in the global window with the default trigger.
+      TransformError: for an unbounded collection in the global window with the default trigger, unless
+        ``--allow_unsafe_triggers`` is given.
     """
     windowing = source.windowing
     endless = isinstance(windowing.windowfn, GlobalWindows) and isinstance(windowing.trigger, DefaultTrigger)
-    if endless and not source.is_bounded:
-        raise TransformError(f'{transform.full_label()}: {source!r} is unbounded and in the global window, which never '
-                             f'ends: nothing would ever be emitted. Apply WindowInto with windows or a trigger before')
+    if endless and not source.is_bounded and not source.pipeline.options.view_as(TypeOptions).allow_unsafe_triggers:
+        raise TransformError(f'{transform.full_label()}: {source!r} is unbounded and in the global window, which ends '
+                             f'when the source does, if ever: nothing would be emitted before. Apply WindowInto with '
+                             f'windows or a trigger before, or pass --allow_unsafe_triggers')
 
 
 class Reshuffle(PTransform):
