@@ -28,6 +28,7 @@ class Case:
       match: a regular expression that is found in the message; runners for tests need not have such words.
       flags: options of the pipeline.
       streams: it has unbounded data, which not every mode takes.
+      one_epoch: it is about elements that come together, so that many epochs give something else.
     """
 
     name: str
@@ -36,20 +37,21 @@ class Case:
     match: str = ''
     flags: tuple[str, ...] = ()
     streams: bool = False
+    one_epoch: bool = False
 
 
 CASES: dict[str, Case] = {}
 
 
 def case(build: Build | None = None, *, raises: type[BaseException] | None = None, match: str = '',
-         flags: Iterable[str] = (), streams: bool = False) -> Any:
+         flags: Iterable[str] = (), streams: bool = False, one_epoch: bool = False) -> Any:
     """Registers a function as a case. See :class:`Case`."""
 
     def register(function: Build) -> Build:
         topic = function.__module__.rpartition('.')[2]
         name = f'{topic}.{function.__name__}'
         assert name not in CASES, f'two cases are called {name}'
-        CASES[name] = Case(name, function, raises, match, tuple(flags), streams)
+        CASES[name] = Case(name, function, raises, match, tuple(flags), streams, one_epoch)
         return function
 
     return register if build is None else register(build)

@@ -25,6 +25,7 @@ class Mode:
       flags: options for every case.
       words: it says what went wrong in the words that users read.
       streams: it takes unbounded data, too.
+      epochs: it runs many epochs, so that time goes by between elements.
     """
 
     name: str
@@ -32,6 +33,7 @@ class Mode:
     flags: tuple[str, ...] = ()
     words: bool = True
     streams: bool = True
+    epochs: bool = False
 
 
 MODES: tuple[Mode, ...] = (
@@ -40,6 +42,9 @@ MODES: tuple[Mode, ...] = (
     Mode('local-bundles-of-one', LocalRunner, ('--bundle_size=1',)),
     Mode('unoptimised', lambda: EngineRunner(skip=OPTIONAL), streams=False),
     Mode('three-partitions', lambda: EngineRunner(slots=3, bundle_size=3), streams=False),
+    Mode('stream', LocalRunner, ('--streaming',), epochs=True),
+    Mode('stream-bundles-of-one', LocalRunner, ('--streaming', '--bundle_size=1'), epochs=True),
+    Mode('stream-processes', LocalRunner, ('--streaming', '--workers=2', '--bundle_size=3'), epochs=True),
     Mode('spilling', LocalRunner, ('--memory_budget=2000',)),
     Mode('processes', LocalRunner, ('--workers=2', '--bundle_size=3')),
     Mode('spawn', FreshRunner, ('--workers=2', '--bundle_size=3', '--start_method=spawn')),

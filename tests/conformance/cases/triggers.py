@@ -105,7 +105,7 @@ def early_and_on_time_accumulating(p: TestPipeline) -> None:
     check(made, ['k 2 EARLY 0', 'k 4 EARLY 1', 'k 5 ON_TIME 2/0 last'])
 
 
-@case
+@case(one_epoch=True)
 def what_does_not_go_by_elements_fires_once(p: TestPipeline) -> None:
     source = p | ones(5, 'k', 'l')
     for number, trigger in enumerate([
