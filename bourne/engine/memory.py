@@ -7,6 +7,7 @@ import os
 import sys
 from contextlib import suppress
 from functools import cache
+from itertools import islice
 from typing import Any
 
 from bourne.engine.bundle import Bundle
@@ -14,6 +15,12 @@ from bourne.engine.bundle import Bundle
 #: How many elements of a bundle are looked at, and how many parts of each.
 SAMPLE = 12
 PARTS = 24
+#: Objects of so many bytes are counted once if elements share them.
+LARGE = 1024
+#: Objects without parts.
+PLAIN = frozenset({int, str, bytes, float, bool, type(None)})
+#: About how many bytes a key with its accumulator takes in a table.
+ENTRY = 400
 #: Without ``--memory_budget``, blocks and groups take at most this share of the machine's memory.
 SHARE = 0.5
 #: The budget where the size of the machine's memory cannot be told, in bytes.
@@ -23,8 +30,8 @@ ASSUMED = 4 << 30
 def estimate(bundle: Bundle) -> int:
     """About how many bytes a bundle takes, its columns included.
 
-    Measured on a sample spread evenly over the bundle, each element with its parts a few levels deep. Objects that
-    several elements share are counted for each of them.
+    Measured on a sample spread evenly over the bundle, each element with its parts a few levels deep. A large object
+    that the sample meets again is taken to be shared by all elements, and counted once.
     """
     values = bundle.values
     count = len(values)
@@ -32,34 +39,92 @@ def estimate(bundle: Bundle) -> int:
         return 0
     step = max(1, count // SAMPLE)
     sample = values[::step]
-    size = sum(_deep(value, PARTS) for value in sample) / len(sample)
+    scale = _Scale()
+    size = shared = 0.0
+    for scale.element, value in enumerate(sample):
+        size += scale.deep(value, PARTS, 1.0, None)
+    for one in scale.large.values():
+        root = one.shared_root
+        if root is None:
+            size += one.size
+        else:
+            shared += one.size / root.weight
     columns = sum(type(column) is list for column in (bundle.timestamps, bundle.windows, bundle.panes))
-    return int(count * (size + 8 + columns * 40))
+    return int(count * (size / len(sample) + 8 + columns * 40) + shared)
 
 
-def _deep(value: Any, budget: int) -> float:
-    size: float = sys.getsizeof(value, 64)
-    kind = type(value)
-    if kind in (int, str, bytes, float, bool, type(None)) or budget <= 1:
-        return size
-    if kind in (tuple, list, set, frozenset):
-        parts: Any = value
-    elif kind is dict:
-        parts = [part for item in list(value.items())[:budget] for part in item]
-        size += _spread(parts, 2 * len(value), budget)
-        return size
-    else:
-        parts = list(getattr(value, '__dict__', {}).values())
-        parts += [getattr(value, name, None) for name in getattr(kind, '__slots__', ()) if isinstance(name, str)]
-    return size + _spread(parts, len(parts), budget)
+class _Large:
+    """A large object that a sample met.
+
+    Attributes:
+      size: its bytes and those of its small parts, times ``weight``.
+      weight: how many objects it stands for.
+      owner: the large object that it was found in, if any.
+      element: the number of the element that it was found in.
+      again: it was met in another element, too.
+    """
+
+    __slots__ = ('size', 'weight', 'owner', 'element', 'again')
+
+    def __init__(self, size: float, weight: float, owner: _Large | None, element: int) -> None:
+        self.size = size
+        self.weight = weight
+        self.owner = owner
+        self.element = element
+        self.again = False
+
+    @property
+    def shared_root(self) -> _Large | None:
+        """What elements share: the object itself, or a large one around it; ``None`` if they do not."""
+        if self.again:
+            return self
+        return self.owner.shared_root if self.owner is not None else None
 
 
-def _spread(parts: Any, count: int, budget: int) -> float:
-    """The size of so many parts, by that of the first ones."""
-    first = list(parts)[:budget] if count > budget else list(parts)
-    if not first:
+class _Scale:
+    """Weighs objects with their parts; large ones stand in ``large`` by their id, and not in the sums.
+
+    Attributes:
+      large: the large objects.
+      element: the number of the element at hand.
+    """
+
+    __slots__ = ('large', 'element')
+
+    def __init__(self) -> None:
+        self.large: dict[int, _Large] = {}
+        self.element = 0
+
+    def deep(self, value: Any, budget: int, weight: float, owner: _Large | None) -> float:
+        """The bytes of an object and its parts, times ``weight``; so many parts are looked at."""
+        size: float = sys.getsizeof(value, 64)
+        plain = type(value) in PLAIN or budget <= 1
+        if size < LARGE:
+            return weight * size if plain else weight * size + self._parts(value, budget, weight, owner)
+        known = self.large.get(id(value))
+        if known is not None:
+            known.again |= known.element != self.element
+            return 0
+        made = self.large[id(value)] = _Large(weight * size, weight, owner, self.element)
+        if not plain:
+            made.size += self._parts(value, budget, weight, made)
         return 0
-    return sum(_deep(part, budget // len(first)) for part in first) / len(first) * count
+
+    def _parts(self, value: Any, budget: int, weight: float, owner: _Large | None) -> float:
+        kind = type(value)
+        parts: Any
+        if kind in (tuple, list, set, frozenset):
+            parts, count = value, len(value)
+        elif kind is dict:
+            parts, count = [part for item in islice(value.items(), budget) for part in item], 2 * len(value)
+        else:
+            parts = list(getattr(value, '__dict__', {}).values())
+            parts += [getattr(value, name, None) for name in getattr(kind, '__slots__', ()) if isinstance(name, str)]
+            count = len(parts)
+        if not count:
+            return 0
+        first = min(count, budget)
+        return sum([self.deep(part, budget // first, weight * count / first, owner) for part in islice(parts, first)])
 
 
 @cache
@@ -76,3 +141,30 @@ def _container_limit() -> float:
         with suppress(OSError, ValueError), open(path, encoding='utf-8') as file:
             return int(file.read())
     return math.inf
+
+
+def resident(process: int | None = None) -> int:
+    """How many bytes of the machine's memory a process has, those included that it shares with others.
+
+    Where the system does not tell, the most that this process ever had; 0 for other processes, and on Windows.
+
+    Args:
+      process: its number; by default this process.
+    """
+    with suppress(OSError, ValueError, IndexError):
+        file = os.open(f'/proc/{process or "self"}/statm', os.O_RDONLY)
+        try:
+            return int(os.read(file, 100).split()[1]) * _page_size()
+        finally:
+            os.close(file)
+    if process is not None or sys.platform == 'win32':
+        return 0
+    import resource
+
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == 'darwin' else peak * 1024
+
+
+@cache
+def _page_size() -> int:
+    return os.sysconf('SC_PAGE_SIZE')

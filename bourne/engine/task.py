@@ -95,7 +95,7 @@ Report = Callable[[int, float | None], None]
 
 
 #: How many elements are processed before it is known what they become.
-FIRST = 16
+FIRST = 4
 #: Bytes that no bundle has: where the user says how many elements it has.
 UNLIMITED = 1 << 62
 #: State takes more memory than the elements that it was made of, if these are small: about so many times as much.

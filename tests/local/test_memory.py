@@ -203,10 +203,16 @@ def test_a_full_disk_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
         store.put(Bundle([2]))
 
 
+#: Two megabytes, in parts of a size that counts.
+SHARED = {number: 'z' * 20_000 + str(number) for number in range(100)}
+
+
 @pytest.mark.parametrize(('values', 'least', 'most'), [
     ([], 0, 0),
     (list(range(1_000)), 30_000, 50_000),
-    (['x' * 1_000] * 100, 100_000, 120_000),
+    (['x' * 1_000 + str(n) for n in range(100)], 100_000, 120_000),
+    ([('x' * n, ['y' * 2_000 + str(n)]) for n in range(100)], 200_000, 240_000),
+    ([(n, SHARED) for n in range(1_000)], 2_000_000, 2_500_000),
     ([('key', {'a': [1, 2, 3]})] * 100, 30_000, 80_000),
 ])
 def test_estimates_are_about_right(values: list[Any], least: int, most: int) -> None:

@@ -28,6 +28,8 @@ from bourne.engine.bundle import Bundle, from_rows
 from bourne.engine.combining import folding, of_keys
 from bourne.engine.grouping import emit
 from bourne.engine.keyed import Hold, Size
+from bourne.engine.memory import ENTRY, estimate
+from bourne.engine.pace import Pace
 from bourne.engine.plan.stage import Op, Plan, PreCombine, Stage
 from bourne.engine.program import lifecycle, runtime
 from bourne.engine.program.binding import Views, bind
@@ -73,6 +75,7 @@ class Program:
       bundle_size: the most elements of a bundle, or ``None`` to let the program choose.
 
     Attributes:
+      most_entries: the most accumulators that tables held in the task, as far as its pace looked.
       now: processing time, in microseconds, while bundles are processed: for timers. Whoever drives the program owns
         the clock.
     """
@@ -108,9 +111,12 @@ class Program:
         if self._stateful is not None:
             self._names |= self._stateful.names()
             self._stateful.prepare(self._names)
+        self._sinks = {op.label: number for number, op in enumerate(stage.ops) if isinstance(op.payload, Write)}
         self._set_up: list[int] = []
         self._dofns = lifecycle.dofns_of(stage.ops)
         self._stack = ExitStack()
+        self._pace: Pace | None = None
+        self._kept = 0
         self._most_outputs = bundle_size or OUTPUTS
         self.now = 0
 
@@ -120,15 +126,20 @@ class Program:
             self._set_up.append(number)
             self.step(number, 'setup', partial(lifecycle.set_up, op, self._names['contexts'], self._stack))
 
-    def begin(self, writers: dict[str, Writer[Any]], leave: Callable[[str, Bundle], None]) -> None:
+    def begin(self, writers: dict[str, Writer[Any]], leave: Callable[[str, Bundle], None],
+              pace: Pace | None = None) -> None:
         """Starts a task.
 
         Args:
           writers: gets a writer for each of the stage's sinks, by the operator's label, before a bundle comes.
           leave: takes a collection's name and a bundle of it that other stages read.
+          pace: in which parts the elements of a bundle go through the loops, so that what is made of one part is not
+            too much for memory. Whatever takes the outputs adds their size. By default all elements go at once.
         """
         self._writers = writers
         self._leave = leave
+        self._pace = pace
+        self._kept = self.most_entries = 0
         self.metrics = MetricsContainer(self.stage.ops[0].label)
         self.finalizer.callbacks.clear()
 
@@ -154,7 +165,8 @@ class Program:
         """Does everything that the stage does with a bundle."""
         with current_container(self.metrics):
             self._start_bundle()
-            self._dispatch(bundle, collection)
+            for part in self._parts(bundle):
+                self._dispatch(part, collection)
             self._finish_bundle()
         if self._tables:
             self._flush_tables(self._table_entries)
@@ -173,6 +185,30 @@ class Program:
         for number, dofn in self._dofns:
             self._emit(number, self.step(number, 'finish_bundle', partial(
                 lifecycle.finish, dofn, self._names['contexts'], self.finalizer)), 'finish_bundle')
+
+    def _parts(self, bundle: Bundle) -> Iterator[Bundle]:
+        """The bundle in parts, each as large as the outputs of the last one allow."""
+        pace, count, start = self._pace, len(bundle.values), 0
+        if pace is None:
+            yield bundle
+            return
+        while start < count:
+            stop = min(start + pace.limit, count)
+            yield bundle if stop - start == count else bundle.take(slice(start, stop))
+            entries = self._entries()
+            pace.add(ENTRY * max(0, entries - self._kept))
+            pace.took(stop - start)
+            self.most_entries = max(self.most_entries, entries)
+            if entries > self._table_entries:
+                self._flush_tables(self._table_entries)
+                pace.forget()
+                entries = self._entries()
+            self._kept = entries
+            start = stop
+
+    def _entries(self) -> int:
+        """How many accumulators are in tables."""
+        return sum(len(table) for tables in self._tables.values() for table in tables.values())
 
     def process_root(self, bundle: Bundle) -> None:
         """The same for a bundle of what the stage's root operator gave."""
@@ -309,6 +345,8 @@ class Program:
             raise ended(error) from error
         for port, result in zip(ports, results, strict=True):
             if port.kind == 'loop':
+                if self._pace is not None:
+                    self._pace.add(estimate(result))
                 self._dispatch(result, port.name)
             elif port.kind == 'sink':
                 self._write(port.name, result)
@@ -348,7 +386,9 @@ class Program:
 
     def _write(self, label: str, values: list[Any]) -> None:
         if values:
-            self._writers[label].write(values)
+            if self._pace is not None:
+                self._pace.add(estimate(Bundle(values)))
+            self.write_step(label, 'write', self._writers[label].write, values)
 
     def _emit(self, number: int, outputs: Iterable[Any] | None, method: str) -> None:
         """Sends outputs that did not come out of a loop through the rest of the stage.
@@ -415,6 +455,10 @@ class Program:
         except ENDINGS as error:
             annotate(error, self.stage, self._origins, (number, method))
             raise ended(error) from error
+
+    def write_step(self, label: str, method: str, action: Callable[..., Any], *args: Any) -> Any:
+        """The same for the writing operator of that label."""
+        return self.step(self._sinks[label], method, action, *args)
 
     def _flush_tables(self, above: float) -> None:
         """Sends on what is in tables with more than so many entries."""

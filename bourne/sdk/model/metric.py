@@ -32,6 +32,7 @@ from bourne.sdk.model.metric_cells import (
 
 __all__ = [
     'MetricName', 'MetricKey', 'BUILTIN_NAMESPACE', 'ELEMENTS', 'DROPPED_LATE', 'elements_name',
+    'BUNDLE_ELEMENTS', 'HELD_BYTES', 'RESIDENT_BYTES',
     'MetricsContainer', 'CellKey', 'CURRENT', 'current_container',
     'PROGRAMS', 'register_program', 'step_of', 'current_step',
     'CELLS', 'Cell', 'CounterCell', 'DistributionCell', 'GaugeCell', 'StringSetCell', 'BoundedTrieCell',
@@ -84,6 +85,12 @@ BUILTIN_NAMESPACE = 'bourne'
 ELEMENTS = MetricName(BUILTIN_NAMESPACE, 'elements')
 #: How many elements came when their window had expired already, and were left out.
 DROPPED_LATE = MetricName(BUILTIN_NAMESPACE, 'dropped_late')
+#: Of a stage, by its name: how many elements its bundles had.
+BUNDLE_ELEMENTS = MetricName(BUILTIN_NAMESPACE, 'bundle_elements')
+#: Of a stage: about how many bytes of elements, groups and accumulators each of its tasks held at most.
+HELD_BYTES = MetricName(BUILTIN_NAMESPACE, 'held_bytes')
+#: Of a stage: the most memory of the machine that the process of each of its tasks had, in bytes.
+RESIDENT_BYTES = MetricName(BUILTIN_NAMESPACE, 'resident_bytes')
 
 
 def elements_name(tag: str | None = None) -> MetricName:
