@@ -389,8 +389,8 @@ class KeyedState:
 
     def hold(self) -> Hold | None:
         """The earliest of what timers and expirations will still give."""
-        timer = self._queue.hold()
-        found = None if timer is None else Hold(timer[OUTPUT], timer[OF_WINDOW], timer[OF_KEY])
+        held = self._queue.hold()
+        found = None if held is None else Hold(held[0], held[1][OF_WINDOW], held[1][OF_KEY])
         if self._expires and self._lateness:  # without lateness a window expires as soon as it is over
             window = self._first_window()
             if window is not None:

@@ -10,7 +10,8 @@ WATERMARK    a watermark ``>= min(T, E)``    ``min(max(T, t), L)``
 REAL_TIME    a clock ``>= T``, or to ``E``   ``t``
 ===========  ==============================  ======================================
 
-The output watermark is held at the output timestamp until the timer has fired or is cleared.
+The output watermark is held at the output timestamp until the timer has fired or is cleared (at its time, if that is
+earlier, which is the same to an event-time timer: when the watermark is there it fires).
 
 A timer is a tuple, and stands in the record of its key as long as it is set. The queue holds the same tuples; those
 that were replaced or cleared meanwhile are recognised by not standing in their record any more, and are dropped when
@@ -122,15 +123,18 @@ class TimerQueue:
             heappop(heap)
         return None
 
-    def hold(self) -> Timer | None:
-        """The timer with the earliest output timestamp."""
+    def hold(self) -> tuple[int, Timer] | None:
+        """Up to where the watermark is held, in microseconds, and the timer that holds it."""
         first = self.next_event()
         while self._holds:
-            timer = self._holds[0][2]
+            micros, _, timer = self._holds[0]
             if self._is_set(timer):
-                return timer if first is None or timer[OUTPUT] < first[OUTPUT] else first
+                if first is None or micros < first[TIME]:
+                    return micros, timer
+                break
             heappop(self._holds)
-        return first
+        # Before its time a timer's output timestamp holds nothing that its time would not, if it is later.
+        return None if first is None else (min(first[TIME], first[OUTPUT]), first)
 
     def clear(self) -> None:
         """Forgets all timers."""
