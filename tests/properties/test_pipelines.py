@@ -8,7 +8,7 @@ import attrs
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from bourne.engine.plan.compile import OPTIONAL
+from bourne.engine.plan.compile import OPTIONAL, PASSES
 from bourne.sdk.graph.graph import Graph
 from bourne.sdk.graph.isolate import isolate
 from bourne.sdk.graph.nodes import Flatten
@@ -18,9 +18,9 @@ from bourne.sdk.pipeline import Pipeline
 from tests.properties.collecting import collect, contents
 from tests.properties.pipelines import IN_A_LOOP, ByLength, Step, build, programs
 from tests.reference import ReferenceRunner, evaluate
-from tests.runners import EngineRunner
+from tests.runners import EngineRunner, StreamRunner
 
-_BY_NAME = sorted(OPTIONAL, key=lambda one: one.__name__)
+_BY_NAME = sorted(OPTIONAL.intersection(PASSES), key=lambda one: one.__name__)
 SUBSETS = [frozenset(chosen) for size in range(len(_BY_NAME) + 1) for chosen in combinations(_BY_NAME, size)]
 
 
@@ -53,6 +53,16 @@ def test_every_way_to_run_one_loop_gives_what_the_reference_gives(program: tuple
     expected = contents(ReferenceRunner(), graph, names)
     for one in (EngineRunner(), runner):
         assert contents(one, graph, names) == expected, one
+
+
+@settings(max_examples=2 * settings().max_examples)
+@given(programs(), st.integers(1, 3), st.sampled_from([None, 1, 2, 3]))
+def test_a_stream_gives_what_the_reference_gives(program: tuple[Step, ...], hosts: int, size: int | None) -> None:
+    """Bounded data in as many epochs as it takes, in several hosts: the answers of batch."""
+    pipeline = Pipeline()
+    names = collect(build(pipeline, program))
+    graph = pipeline.to_graph()
+    assert contents(StreamRunner(hosts, size), graph, names) == contents(ReferenceRunner(), graph, names)
 
 
 @given(programs(max_steps=6))
