@@ -197,11 +197,14 @@ class Followed:
         self.gone: int | None = None
         self._inode = inode
         self._framing = framing
-        self._size = 0
+        self._size = self._changed = 0
 
     def check(self) -> None:
-        """Notices that the file was truncated or rewritten."""
-        self._size = os.fstat(self.file.fileno()).st_size
+        """Notices what was appended, and that the file was truncated or rewritten."""
+        status = os.fstat(self.file.fileno())
+        if (status.st_size, status.st_mtime_ns) == (self._size, self._changed):
+            return
+        self._size, self._changed = status.st_size, status.st_mtime_ns
         if self._size >= self._end and self._at(0, len(self.head)) == self.head:
             if len(self.head) < HEAD:
                 self.head = self._at(0, HEAD)
@@ -311,7 +314,7 @@ class TailReader(Reader[Any]):
             self._match = self.now + (MATCH_MICROS if globs.has_wildcard(self._pattern) else 0)
         for file in self._files.values():
             file.check()
-        self._turns = list(self._files.values())[::-1]
+        self._turns = [file for file in self._files.values() if file.left or file.gone is not None][::-1]
         self._turns.sort(key=lambda file: file.gone is not None)
         self._look = self.now + self._source.interval
 
