@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from bourne.errors import SourceError
 from bourne.io import ReadAllFromText, ReadAllFromTextContinuously, ReadFromSocket, TailText
 from bourne.io.fileio import MatchContinuously, ReadMatches
 from bourne.runners.local.streaming import StreamResult
@@ -139,6 +140,14 @@ def test_a_program_appends_while_the_stream_runs() -> None:
         thread.join()
     stream.end()
     assert result.wait_until_finish(60_000) == PipelineState.DONE
+
+
+def test_a_program_does_not_append_to_other_processes() -> None:
+    stream: MemoryStream[int] = MemoryStream()
+    p = TestPipeline(argv=['--workers=2'], blocking=False)
+    p | stream.read(int) | Map(str)
+    with pytest.raises(SourceError, match='this is a worker process: run the pipeline without --workers'):
+        p.run().wait_until_finish(60_000)
 
 
 def wait_for(result: StreamResult, condition: Callable[[Any], bool]) -> None:
