@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Any, Protocol
 
+from bourne.engine.ends import check_ends
 from bourne.engine.plan.stage import Op, Plan
 from bourne.engine.stream.coordinator import (
     Command,
@@ -146,8 +147,7 @@ class StreamDriver:
         Raises:
           Exception: what made it fail; nothing that was not committed before is left.
         """
-        for op in self._sinks.values():
-            op.payload.sink.check()  # type: ignore[union-attr]
+        check_ends(self.plan)
         try:
             self.hosts.open(self.plan, self.run_info, deal(self.plan, self.hosts.count))
             self._loop()
@@ -160,7 +160,7 @@ class StreamDriver:
         finally:
             for op in self._sinks.values():
                 with suppress(Exception):  # what was committed stays committed, and a failure keeps its reason
-                    op.payload.sink.cleanup(self.run_info.id)  # type: ignore[union-attr]
+                    op.sink.cleanup(self.run_info.id)
 
     def _loop(self) -> None:
         read = [label for label, op in self._sinks.items() if MAIN in op.outputs]
@@ -217,7 +217,7 @@ class StreamDriver:
     def _commit(self, label: str) -> None:
         op = self._sinks[label]
         prepared = sorted(self._prepared.get(label, []), key=lambda item: item[0])
-        values = list(op.payload.sink.commit(self.run_info.id, prepared))  # type: ignore[union-attr]
+        values = list(op.sink.commit(self.run_info.id, prepared))
         self._prepared.pop(label, None)
         if MAIN in op.outputs:
             self._results[op.outputs[MAIN]] = values
@@ -226,8 +226,7 @@ class StreamDriver:
     def _abort(self) -> None:
         for label, prepared in self._prepared.items():
             with suppress(Exception):  # what made the run fail is what is raised; and the other sinks have their turn
-                self._sinks[label].payload.sink.abort(  # type: ignore[union-attr]
-                    self.run_info.id, [token for _, token in prepared])
+                self._sinks[label].sink.abort(self.run_info.id, [token for _, token in prepared])
 
 
 def deal(plan: Plan, hosts: int) -> list[Splits]:
@@ -235,7 +234,7 @@ def deal(plan: Plan, hosts: int) -> list[Splits]:
     dealt: list[dict[str, Sequence[tuple[Any, Any]]]] = [{} for _ in range(hosts)]
     for op in plan.ops:
         if isinstance(op.payload, Read):
-            splits = [(split, None) for split in op.payload.source.splits(hosts)]
+            splits = [(split, None) for split in op.source.splits(hosts)]
             for host, mine in enumerate(dealt):
                 mine[op.label] = splits[len(splits) * host // hosts:len(splits) * (host + 1) // hosts]
     return list(dealt)
@@ -244,4 +243,4 @@ def deal(plan: Plan, hosts: int) -> list[Splits]:
 def clock_of(plan: Plan) -> Clock | None:
     """The clock that a source of the plan has, if one has."""
     return next((clock for op in plan.ops if isinstance(op.payload, Read)
-                 if (clock := op.payload.source.clock) is not None), None)
+                 if (clock := op.source.clock) is not None), None)

@@ -58,7 +58,7 @@ class Instance:
         self._ports = _ports(root)
         self._readers: Readers | None = None
         if root is not None and isinstance(root.payload, Read):
-            self._readers = Readers(root.payload.source, splits, self._step_source, run.bundle_size)
+            self._readers = Readers(root.source, splits, self._step_source, run.bundle_size)
         self._delays = delays(stage)
         self._tops = Tops(self._delays, range(len(splits)) if self._readers else (0,))
         self._default = isinstance(root.payload, Combine) and root.payload.default \
@@ -247,5 +247,4 @@ def _ports(root: Op | None) -> dict[str, list[int]]:
 def _nothing(root: Op | None) -> Bundle:
     """The combination of nothing at all."""
     assert root is not None
-    fn = root.payload.fn  # type: ignore[union-attr]
-    return Bundle([(None, of_nothing(fn))], GLOBAL_END_MICROS, GLOBAL_WINDOW, ONLY_PANE)
+    return Bundle([(None, of_nothing(root.fn))], GLOBAL_END_MICROS, GLOBAL_WINDOW, ONLY_PANE)

@@ -22,7 +22,7 @@ class Writers(dict[str, Writer[Any]]):
 
     def __init__(self, ops: Sequence[Op], run: str, host: int, hosts: int) -> None:
         super().__init__()
-        self._sinks: dict[str, Sink[Any]] = {op.label: op.payload.sink for op in ops}  # type: ignore[union-attr]
+        self._sinks: dict[str, Sink[Any]] = {op.label: op.sink for op in ops}
         self._run = run
         self._host = host
         self._hosts = hosts
