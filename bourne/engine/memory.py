@@ -168,3 +168,12 @@ def resident(process: int | None = None) -> int:
 @cache
 def _page_size() -> int:
     return os.sysconf('SC_PAGE_SIZE')
+
+
+def readable(size: float) -> str:
+    """A number of bytes for people, in powers of 1000: ``950 B``, ``1.2 MB``."""
+    for unit in ('B', 'kB', 'MB', 'GB'):
+        if size < 999.5:
+            return f'{size:.0f} {unit}' if size >= 9.95 or unit == 'B' else f'{size:.1f} {unit}'
+        size /= 1000
+    return f'{size:.1f} TB'

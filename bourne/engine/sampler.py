@@ -49,7 +49,7 @@ class Sampler:
         self._signals = False
         self._before: object = None
         self._spent = 0.0
-        self._seen: float | None = None
+        self._seen = False
 
     def __enter__(self) -> Sampler:
         self._signals = self._take_signals()
@@ -76,7 +76,7 @@ class Sampler:
           stage: the stage.
           program: its program, once there is one.
         """
-        self._seen = None
+        self._seen = False
         self._watched = Watched.of(number, stage, program)
         try:
             yield
@@ -118,34 +118,34 @@ class Sampler:
 
     def _look(self) -> None:
         pause = WAITING if self._signals else ALONE
-        awake = _awake_clock(self._thread) if self._signals else lambda: 0.0
+        theirs, ours = _schedule(self._thread), _schedule(threading.current_thread())
         idle_before = 0.0
         while True:
-            due = time.monotonic() + pause
+            due, queued = time.monotonic() + pause, ours()[1]
             if self._stop.acquire(timeout=pause):
                 return
             now = time.monotonic()
             watched = self._watched
-            if watched is None or (self._signals and now - due > LATE):
+            if watched is None or (self._signals and now - due - (ours()[1] - queued) > LATE):
                 continue
-            idle = now - awake()
-            if self._seen is not None and idle > idle_before:
+            idle = now - sum(theirs()) if self._signals else now
+            if self._seen and idle > idle_before:
                 spot = spot_of(sys._current_frames().get(self._thread.ident or 0), watched)
                 self._waiting[spot] = self._waiting.get(spot, 0.0) + idle - idle_before
-            self._seen, idle_before = now, idle
+            self._seen, idle_before = True, idle
 
 
-def _awake_clock(thread: threading.Thread) -> Callable[[], float]:
-    """A clock of the seconds that a thread has run, or has waited for a processor that others have."""
+def _schedule(thread: threading.Thread) -> Callable[[], tuple[float, float]]:
+    """A clock of the seconds that a thread has run, and of those that it has waited for a processor others had."""
     path = f'/proc/self/task/{thread.native_id}/schedstat'
 
-    def scheduled() -> float:
+    def scheduled() -> tuple[float, float]:
         with open(path, 'rb', buffering=0) as file:
             ran, queued, _ = file.read().split()
-        return (int(ran) + int(queued)) / 1e9
+        return int(ran) / 1e9, int(queued) / 1e9
 
     try:
         scheduled()
     except (OSError, ValueError):
-        return time.process_time
+        return lambda: (time.process_time(), 0.0)
     return scheduled

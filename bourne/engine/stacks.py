@@ -25,12 +25,16 @@ from bourne.sdk.model.profile import Spot
 
 #: What the engine does in each of its modules, where that has a name of its own.
 PARTS: Mapping[str, str] = {
-    'engine/exchange.py': 'exchange',
-    'engine/grouping.py': 'group',
-    'engine/oversize.py': 'spill',
-    'engine/sideinputs.py': 'side input',
-    'runners/local/filestore.py': 'store',
-    'runners/local/spillstore.py': 'store',
+    f'{module}.py': part for part, modules in {
+        'exchange': ('engine/exchange',),
+        'group': ('engine/grouping', 'engine/firing', 'engine/gathering', 'engine/mergingpanes', 'engine/panes',
+                  'engine/triggers', 'engine/windowtables'),
+        'spill': ('engine/oversize',),
+        'state': ('engine/cells', 'engine/state', 'engine/timers'),
+        'store': ('runners/local/encoding', 'runners/local/filepacker', 'runners/local/filestore',
+                  'runners/local/spillstore', 'runners/local/squeezing'),
+        'side input': ('engine/sideinputs',),
+    }.items() for module in modules
 }
 #: What an operator is about, apart from calling a user's function.
 KINDS: Mapping[str, str] = {

@@ -11,6 +11,8 @@ from bourne.sdk.metric_handles import Metric
 from bourne.sdk.model.metric import (
     BUILTIN_NAMESPACE,
     ELEMENTS,
+    HELD_BYTES,
+    RESIDENT_BYTES,
     DistributionResult,
     GaugeResult,
     MetricKey,
@@ -141,11 +143,24 @@ class MetricResult(NamedTuple):
         return self.committed if self.committed else self.attempted
 
 
+class StageMemory(NamedTuple):
+    """How much memory a stage took.
+
+    Attributes:
+      held: about how many bytes of elements, groups and accumulators one of its tasks held at most.
+      resident: the most memory that a process had while it ran one of its tasks, in bytes.
+    """
+
+    held: int
+    resident: int
+
+
 class MetricResults:
     """The metrics of a run. Those of one that still goes on are as of now.
 
-    Besides what users count there are the numbers of elements that transforms put out, in the namespace
-    ``'bourne'``. A query finds those only if its filter names that namespace; :meth:`elements` is shorter.
+    Besides what users count there are, in the namespace ``'bourne'``, the numbers of elements that transforms put
+    out, and the memory and the bundles of stages. A query finds those only if its filter names that namespace;
+    :meth:`elements` and :meth:`memory` are shorter.
 
     Args:
       committed: the metrics of committed bundles.
@@ -209,6 +224,15 @@ class MetricResults:
                 if name == ELEMENTS.name:
                     found[tag or None] = cell.result()
         return found
+
+    def memory(self) -> dict[str, StageMemory]:
+        """How much memory each stage of the plan took, by the stage's name (``bourne explain`` shows them)."""
+        found: dict[str, dict[MetricName, int]] = {}
+        for _, key, cell in self._committed.items():
+            if key.metric in (HELD_BYTES, RESIDENT_BYTES):
+                found.setdefault(key.step, {})[key.metric] = int(cell.result().max or 0)
+        return {stage: StageMemory(sizes.get(HELD_BYTES, 0), sizes.get(RESIDENT_BYTES, 0))
+                for stage, sizes in found.items()}
 
     def table(self, filter: MetricsFilter | None = None) -> str:
         """The metrics of a query as text, one a line: step, namespace and name, value."""

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, suppress
 from typing import TYPE_CHECKING
 
+from bourne.engine.memory import resident
 from bourne.engine.plan.stage import Plan
 from bourne.engine.task import Report, Run, StageInstance, Task, TaskResult, sampler_for
 from bourne.runners.local.filestore import FileStore
@@ -58,6 +59,10 @@ class InlineExecutor:
             raise
         instance.close()
         return iter(results)
+
+    def memory(self) -> int:
+        """How many bytes of memory this process has; 0 if the system does not tell."""
+        return resident()
 
     def close(self) -> None:
         """See :class:`bourne.engine.executor.Executor`."""

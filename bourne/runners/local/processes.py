@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 import cloudpickle
 
+from bourne.engine.memory import resident
 from bourne.engine.plan.stage import Plan, Stage
 from bourne.engine.task import Report, Run, Task, TaskResult
 from bourne.errors import ExecutionError
@@ -91,6 +92,11 @@ class ProcessExecutor:
         self._pool.clear()
         self.store.seal()
         self._folder.remove()
+
+    def memory(self) -> int:
+        """How many bytes of memory all processes have, what they share counted for each; 0 if the system does not
+        tell."""
+        return resident() + sum(resident(worker.process.pid) for worker in self._pool)
 
     def run(self, tasks: Sequence[Task], report: Report) -> Iterator[tuple[Task, TaskResult]]:
         """See :class:`bourne.engine.executor.Executor`."""

@@ -6,9 +6,11 @@ import logging
 import os
 import sys
 import time
+from collections.abc import Callable
 from types import TracebackType
 from typing import Any
 
+from bourne.engine.memory import readable, resident
 from bourne.engine.plan.stage import Stage
 
 logger = logging.getLogger('bourne')
@@ -23,13 +25,17 @@ class Cancelled(BaseException):
 
 
 class Progress:
-    """Shows how far a run is.
+    """Shows how far a run is, and how much memory it takes.
+
+    Args:
+      memory: tells how many bytes of memory the processes of the run have; 0 if that is not known.
 
     Attributes:
       cancelled: set it, from any thread, to end the run at the next bundle.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, memory: Callable[[], int] = resident) -> None:
+        self._memory = memory
         self.cancelled = False
         self._stage = ''
         self._number = self._total = 0
@@ -86,12 +92,17 @@ class Progress:
             self._next = now + INTERVAL
             self._be_heard()
             share = f', {self._share:.0%} read' if self._share is not None else ''
-            logger.info('stage %d of %d: %s: %d elements%s', self._number, self._total, self._stage, self._elements,
-                        share)
+            logger.info('stage %d of %d: %s: %d elements%s%s', self._number, self._total, self._stage, self._elements,
+                        share, self._shown_memory())
             return
         self._next = now + 0.1
-        self._bar.update(self._task, completed=self._number - 1 + (self._share or 0.0), elements=f'{self._elements:,}',
+        self._bar.update(self._task, completed=self._number - 1 + (self._share or 0.0),
+                         amount=f'{self._elements:,} elements{self._shown_memory()}',
                          description=f'stage {self._number} of {self._total}: {_clip(self._stage)}')
+
+    def _shown_memory(self) -> str:
+        size = self._memory()
+        return f', {readable(size)} of memory' if size else ''
 
     def _be_heard(self) -> None:
         """Sends log lines to stderr during the run, if the program has not said where they go."""
@@ -105,9 +116,9 @@ class Progress:
         from rich.console import Console
         from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-        columns = (TextColumn('{task.description}'), BarColumn(), TextColumn('{task.fields[elements]} elements'))
+        columns = (TextColumn('{task.description}'), BarColumn(), TextColumn('{task.fields[amount]}'))
         self._bar = Progress(*columns, TimeElapsedColumn(), console=Console(stderr=True), transient=True)
-        self._task = self._bar.add_task('', total=self._total, elements='0')
+        self._task = self._bar.add_task('', total=self._total, amount='')
         self._bar.start()
 
 

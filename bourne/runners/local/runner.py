@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 import time
 import uuid
+import warnings
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from bourne.engine.driver import Driver
-from bourne.engine.executor import Executor
 from bourne.engine.memory import default_budget
 from bourne.engine.plan.compile import compile_plan
 from bourne.engine.supported import check_supported
@@ -23,7 +23,7 @@ from bourne.sdk.graph.isolate import isolate
 from bourne.sdk.graph.nodes import Read
 from bourne.sdk.metrics import MetricResults
 from bourne.sdk.model.metric import MetricsContainer
-from bourne.sdk.options import LocalOptions, PipelineOptions, StandardOptions
+from bourne.sdk.options import LocalOptions, OptionsWarning, PipelineOptions, StandardOptions
 from bourne.sdk.runner import PipelineResult, PipelineRunner, PipelineState
 
 if TYPE_CHECKING:
@@ -90,6 +90,9 @@ class LocalRunner(PipelineRunner):
         check_supported(graph)
         local = options.view_as(LocalOptions)
         if is_stream(graph, options):
+            if local.profile:
+                warnings.warn('--profile has no effect on streams; it profiles batch pipelines', OptionsWarning,
+                              stacklevel=3)
             streaming: Any = import_module(STREAMING)
             return streaming.run_stream(graph, options, _workers(local))  # type: ignore[no-any-return]
         return self._run_batch(graph, local)
@@ -97,13 +100,14 @@ class LocalRunner(PipelineRunner):
     @staticmethod
     def _run_batch(graph: Graph, local: LocalOptions) -> LocalResult:
         metrics = MetricsContainer()
-        progress = Progress()
         profiling: Any = import_module(PROFILING) if local.profile else None
         profile = profiling.Profile() if profiling else None
+        executor = _executor(local, profile)
+        progress = Progress(executor.memory)
         result = LocalResult(metrics, progress, profile)
         run = Run(uuid.uuid4().hex[:12], local.bundle_size, group_memory(local), local.profile,
                   time.time_ns() // 1000)
-        driver = Driver(compile_plan(graph), _executor(local, profile), run, progress, metrics)
+        driver = Driver(compile_plan(graph), executor, run, progress, metrics)
         start = time.monotonic()
         try:
             with progress, relaxed_collector():
@@ -129,7 +133,7 @@ def is_stream(graph: Graph, options: PipelineOptions) -> bool:
         isinstance(transform.payload, Read) and not transform.payload.source.bounded for transform in graph.transforms)
 
 
-def _executor(options: LocalOptions, profile: Profile | None) -> Executor:
+def _executor(options: LocalOptions, profile: Profile | None) -> InlineExecutor | ProcessExecutor:
     """Where the options want tasks to run."""
     workers = _workers(options)
     budget = options.memory_budget or default_budget()

@@ -13,7 +13,7 @@ class Spot(NamedTuple):
       stage: the stage's number in the plan, from 1, as ``bourne explain`` counts.
       step: the full label of the transform that it ran for; ``''`` if that cannot be told.
       part: what it did: ``function`` (what the user wrote, and the loop around it), ``read``, ``write``, ``combine``,
-        or a part of the engine: ``group``, ``exchange``, ``store``, ``spill``, ``side input``, ``engine``.
+        or a part of the engine: ``group``, ``state``, ``exchange``, ``store``, ``spill``, ``side input``, ``engine``.
       line: the innermost line of the user's own code, as ``file:line function``; ``''`` if there was none.
     """
 
