@@ -202,7 +202,10 @@ def _group_timed(parts: Iterable[tuple[int, Bundle]], windowing: Windowing, list
         final = merge({window for window, *_ in elements})
         panes: dict[Any, tuple[Any, list[int]]] = {}
         for window, time, port, value in elements:
-            values, times = panes.setdefault(final[window], (lists(), []))
+            pane = panes.get(merged := final[window])
+            if pane is None:
+                pane = panes[merged] = (lists(), [])
+            values, times = pane
             (values if names is None else values[names[port]]).append(value)
             times.append(time)
         for window, (values, times) in panes.items():
@@ -219,12 +222,11 @@ def merger(windowfn: WindowFn) -> Callable[[set[Any]], dict[Any, Any]]:
         return lambda windows: {window: window for window in windows}
     if type(windowfn) is Sessions:
         return _merge_sessions
-    raw = raw_windows(windowfn)
 
-    def merge(windows: set[Any]) -> dict[Any, Any]:
-        context = _Merging(windowfn, {raw.decode(window) for window in windows})
+    def merge(windows: set[Any]) -> dict[Any, Any]:  # a user's own windows are their own raw form
+        context = _Merging(windowfn, windows)
         windowfn.merge(context)
-        return {window: raw.encode(context.result_of(raw.decode(window))) for window in windows}
+        return {window: context.merged.get(window, window) for window in windows}
 
     return merge
 
@@ -247,19 +249,17 @@ def _merge_sessions(windows: set[tuple[int, int]]) -> dict[Any, Any]:
 class _Merging(WindowFn.MergeContext):
     """Records which windows became which."""
 
-    def __init__(self, windowfn: WindowFn, windows: Iterable[BoundedWindow]) -> None:
+    def __init__(self, windowfn: WindowFn, windows: set[BoundedWindow]) -> None:
         super().__init__(windows)
         self.windowfn = windowfn
         self.merged: dict[BoundedWindow, BoundedWindow] = {}
+        self._known = windows  # a key may have many thousand: not to be looked for in a list
 
     def merge(self, to_be_merged: Iterable[BoundedWindow], merge_result: BoundedWindow) -> None:
         for window in to_be_merged:
-            if window not in self.windows:
+            if window not in self._known:
                 raise ExecutionError(f'{self.windowfn!r} merges {window!r}, which is not a window of the key')
             self.merged[window] = merge_result
-
-    def result_of(self, window: BoundedWindow) -> BoundedWindow:
-        return self.merged.get(window, window)
 
 
 def timestamper(windowing: Windowing) -> Callable[[Any, list[int]], int]:
