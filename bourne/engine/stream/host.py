@@ -17,9 +17,11 @@ from typing import Any, NamedTuple, Protocol
 from bourne.engine.bundle import Bundle
 from bourne.engine.exchange import WHOLE, Route, partition, route
 from bourne.engine.plan.stage import FORWARD, SPREAD, Plan
+from bourne.engine.program.notes import annotate
 from bourne.engine.stream.instance import Instance
-from bourne.engine.stream.status import StageStatus
+from bourne.engine.stream.status import StageReport
 from bourne.engine.task import Run
+from bourne.errors import ExecutionError
 from bourne.sdk.graph.nodes import MAIN, Write
 from bourne.sdk.model.metric import MetricsContainer
 from bourne.sdk.model.timestamp import MAX_MICROS, MIN_MICROS
@@ -189,9 +191,9 @@ class Host:
             whole.merge(instance.take_metrics())
         return whole
 
-    def status(self) -> list[StageStatus]:
+    def status(self) -> list[StageReport]:
         """How each stage stands here."""
-        return [instance.status() for instance in self.instances]
+        return [instance.status(self._committed) for instance in self.instances]
 
     def filenos(self) -> list[int]:
         """Descriptors that become readable when a source has data."""
@@ -257,7 +259,11 @@ class Host:
             watermarks = {**instance.watermarks, **{name: micros for name, micros in self._committed.items()
                                                     if self._makers[name] == index}}
             for peer in self._peers:
-                self._links.send(peer, Parcel(epoch, index, parcels[peer], watermarks))
+                try:
+                    self._links.send(peer, Parcel(epoch, index, parcels[peer], watermarks))
+                except ExecutionError as error:
+                    annotate(error, instance.stage, {}, (len(instance.stage.ops) - 1, 'the exchange of its output'))
+                    raise
 
     def _pieces(self, bundle: Bundle, way: _Way) -> Iterable[tuple[int, Bundle]]:
         """What goes to which host."""
@@ -265,7 +271,12 @@ class Host:
             return ((self._number, bundle),)
         if way.side:
             return [(host, bundle) for host in (self._number, *self._peers)]
-        return [(host, piece) for host, piece in enumerate(partition(bundle, way.route, self._turn)) if piece.values]
+        try:
+            pieces = partition(bundle, way.route, self._turn)
+        except Exception as error:  # it is what reads them that needs pairs with a key
+            annotate(error, self.instances[way.stage].stage, {}, (0, ''))
+            raise
+        return [(host, piece) for host, piece in enumerate(pieces) if piece.values]
 
     def _report(self, order: Order) -> Report:
         found = [due for instance in self.instances if (due := instance.due(order.now)) is not None]
