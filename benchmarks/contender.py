@@ -11,8 +11,23 @@ import json
 import resource
 import sys
 import time
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+
+class Answer(NamedTuple):
+    """What a contender returns that has measured something itself.
+
+    Attributes:
+      result: what it computed.
+      numbers: what it measured, by names with units. The less the better.
+    """
+
+    result: Any
+    numbers: Mapping[str, float]
+
+    def __str__(self) -> str:
+        return str(self.result)
 
 
 def answer(run: Callable[[], Any], report: Callable[[Any], dict[str, Any]]) -> None:
@@ -36,11 +51,12 @@ def measured(run: Callable[[], Any]) -> dict[str, Any]:
 
     Returns:
       ``result`` as text; ``wall`` in seconds; ``cpu`` in seconds, of this process and of the children that it waited
-      for.
+      for; ``numbers`` that it measured itself.
     """
     cpu, wall = _cpu(), time.perf_counter()
     result = run()
-    return {'wall': time.perf_counter() - wall, 'cpu': _cpu() - cpu, 'result': str(result)}
+    numbers = dict(result.numbers) if isinstance(result, Answer) else {}
+    return {'wall': time.perf_counter() - wall, 'cpu': _cpu() - cpu, 'result': str(result), 'numbers': numbers}
 
 
 def _cpu() -> float:

@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
+from types import MappingProxyType
 from typing import IO, Any, NamedTuple
 
 import psutil
@@ -35,6 +36,7 @@ class Measure(NamedTuple):
       start: seconds until the process was ready to run.
       others: how many cores other programs kept busy meanwhile, on average.
       result: what it computed.
+      numbers: what it measured itself, by names with units; the less the better.
     """
 
     cpu: float
@@ -43,6 +45,7 @@ class Measure(NamedTuple):
     start: float
     others: float
     result: str
+    numbers: Mapping[str, float] = MappingProxyType({})
 
 
 class ContenderFailed(Exception):
@@ -82,7 +85,7 @@ def measure(command: Sequence[str]) -> Measure:
         raise ContenderFailed(answer['missing'])
     # What a contender knows about itself is more precise than what is seen from here.
     return Measure(max(LEAST, answer.get('cpu', cpu)), answer.get('wall', wall), max(watch.peak, answer['memory']),
-                   start, max(0, busy - cpu) / wall, answer['result'])
+                   start, max(0, busy - cpu) / wall, answer['result'], answer.get('numbers', {}))
 
 
 def installed() -> dict[str, str]:
@@ -121,7 +124,8 @@ def compare(contenders: Mapping[str, Callable[[], Measure]], rounds: int) -> tup
 def _best(found: Sequence[Measure]) -> Measure:
     fastest = min(found, key=lambda one: one.wall)
     return fastest._replace(cpu=min(one.cpu for one in found), memory=max(one.memory for one in found),
-                            start=min(one.start for one in found))
+                            start=min(one.start for one in found),
+                            numbers={name: min(one.numbers[name] for one in found) for name in fastest.numbers})
 
 
 def _busy() -> float:

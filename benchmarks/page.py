@@ -33,6 +33,16 @@ REMARKS = {
 Queries 0 to 8 of NEXMark (Tucker et al., 2002) over events that are in memory, with their times. A loop by hand that
 only looks at an event takes 60 ns for it: there the ratio shows what the call of a user's function costs in Python.
 """,
+    'Streams': """\
+Each runs inline, as `--streaming` or an unbounded source has it. Latencies are from when an event is due to when its
+count is emitted, over all events of a run; of the runs that with the best. The idle loop follows a file and a socket to
+which nobody writes, and has one impulse a second; the loop by hand waits with `select` and looks at the file ten times
+a second, too. Bytes a key are what resident memory grows by, of key, value and timer together.
+""",
+    'Streams: Nexmark, 1 million events': """\
+The same queries and the same events as above, as a batch and as a stream whose watermark goes with the events. Queries
+3 and 6 ask about all of time, and answer once the stream has ended.
+""",
     'More data than memory': """\
 `by hand, files` spreads the pairs over sixteen files by their key and groups one file after the other, and so does
 `by hand` where the data are larger than the machine's memory.
@@ -64,7 +74,8 @@ def page(results: Results) -> str:
     for section in dict.fromkeys(row['section'] for row in rows):
         found = [row for row in rows if row['section'] == section]
         if any(row['contenders'] for row in found):
-            parts += [f'## {section}\n', *filter(None, [REMARKS.get(section)]), *_origin(found), *_table(found)]
+            parts += [f'## {section}\n', *filter(None, [REMARKS.get(section)]), *_origin(found), *_table(found),
+                      *_measured(found)]
     if peers := list(results.get('peers', {}).values()):
         parts += [PEERS, *_origin(peers), *_versions(peers), *_by_contender(peers, start=True)]
     return '\n'.join(parts)
@@ -131,6 +142,22 @@ def _by_contender(rows: Iterable[Row], start: bool = False) -> Iterator[str]:
             title = ''
         for name, reason in row['failed'].items():
             yield _line([title, name, reason, *[''] * (4 + start)])
+            title = ''
+    yield ''
+
+
+def _measured(rows: list[Row]) -> Iterator[str]:
+    """A line for each number that contenders measured themselves, if there are any: one beside the other."""
+    if not any(one.get('numbers') for row in rows for one in row['contenders'].values()):
+        return
+    names = [*dict.fromkeys(name for row in rows for name, one in row['contenders'].items() if one.get('numbers'))]
+    yield _line(['workload', 'number', *names])
+    yield f'|---|---|{"---:|" * len(names)}'
+    for row in rows:
+        title, found = row['title'], {name: one.get('numbers', {}) for name, one in row['contenders'].items()}
+        for what in dict.fromkeys(what for numbers in found.values() for what in numbers):
+            cells = [found.get(name, {}).get(what) for name in names]
+            yield _line([title, what, *('' if cell is None else f'{cell:g}' for cell in cells)])
             title = ''
     yield ''
 

@@ -41,9 +41,11 @@ def row(taken: Mapping[str, Measure], failed: Mapping[str, str], **about: Any) -
       failed: why others took nothing.
       about: what else there is to say about the workload.
     """
-    numbers = {name: {'cpu': round(one.cpu, 4), 'wall': round(one.wall, 4), 'memory': round(one.memory),
-                      'start': round(one.start, 2), 'others': round(one.others, 2)} for name, one in taken.items()}
-    return {**about, 'contenders': numbers, 'failed': {name: _plain(reason) for name, reason in failed.items()},
+    contenders = {name: {'cpu': round(one.cpu, 4), 'wall': round(one.wall, 4), 'memory': round(one.memory),
+                      'start': round(one.start, 2), 'others': round(one.others, 2),
+                      'numbers': {what: float(f'{number:.3g}') for what, number in one.numbers.items()}}
+                  for name, one in taken.items()}
+    return {**about, 'contenders': contenders, 'failed': {name: _plain(reason) for name, reason in failed.items()},
             'machine': machine(), 'commit': _commit(), 'date': f'{datetime.date.today():%Y-%m-%d}'}
 
 

@@ -14,21 +14,28 @@ from benchmarks.sources import Stored
 from benchmarks.workload import BOURNE, HAND, Workload
 from benchmarks.workloads.common import collect, pipeline
 
+#: Events, and their times in microseconds.
+Timed = tuple[list[Event], list[int]]
 
-def _by_hand(query: Query, events: list[Event]) -> list[int]:
+
+def _timed(made: Events) -> Timed:
+    events = data.kept(f'nexmark-{made.count}', lambda: list(made))
+    return events, [event.time for event in events]
+
+
+def _by_hand(query: Query, timed: Timed) -> list[int]:
     weigh = query.weigh
     count = total = 0
-    for answer in query.by_hand(events):
+    for answer in query.by_hand(timed[0]):
         count += 1
         total += weigh(answer)
     return sorted([count, total])
 
 
-def _pipeline(query: Query, made: Events, events: list[Event]) -> list[int]:
-    source = Stored(events, [event.time for event in events])
+def _pipeline(query: Query, made: Events, timed: Timed) -> list[int]:
     with pipeline() as p:
         weights = (p
-                   | beam.io.Read(source)
+                   | beam.io.Read(Stored(*timed))
                    | query.transform(made)
                    | beam.Map(query.weigh)
                    | 'Together' >> beam.WindowInto(beam.window.GlobalWindows()))
@@ -42,5 +49,5 @@ def workloads(scale: float) -> Iterator[Workload]:
     for query in QUERIES:
         yield Workload(
             f'nexmark-{query.name}', f'{query.name}, {query.title}', 'Nexmark, 1 million events', 'M', made.count / 1e6,
-            lambda: data.kept(f'nexmark-{made.count}', lambda: list(made)),
+            lambda: _timed(made),
             {HAND: partial(_by_hand, query), BOURNE: partial(_pipeline, query, made)})
