@@ -248,8 +248,8 @@ p.run()
 """
 
 
-def test_an_interrupt_ends_everything(scratch: Path, tmp_path: Path) -> None:
-    started, out = tmp_path / 'started', tmp_path / 'out'
+def run_until_workers_sleep(started: Path, scratch: Path, out: Path) -> tuple[subprocess.Popen[bytes], list[Any]]:
+    """Starts the pipeline in a session of its own; returns its process and those of the workers."""
     started.mkdir()
     out.mkdir()
     process = subprocess.Popen([sys.executable, '-c', INTERRUPTED, str(started), str(scratch), str(out)],
@@ -259,11 +259,26 @@ def test_an_interrupt_ends_everything(scratch: Path, tmp_path: Path) -> None:
         time.sleep(0.02)
     workers = [psutil.Process(int(path.name.rpartition('-')[2])) for path in started.iterdir()]
     assert len(workers) == 2
-    os.killpg(process.pid, signal.SIGINT)
+    return process, workers
+
+
+@pytest.mark.parametrize('whom', [os.killpg, os.kill])
+def test_an_interrupt_ends_everything(scratch: Path, tmp_path: Path, whom: Any) -> None:
+    out = tmp_path / 'out'
+    process, workers = run_until_workers_sleep(tmp_path / 'started', scratch, out)
+    whom(process.pid, signal.SIGINT)
     _, errors = process.communicate(timeout=30)
     assert b'KeyboardInterrupt' in errors
     assert psutil.wait_procs(workers, timeout=30)[1] == []
     assert list(out.iterdir()) == []
+
+
+def test_workers_end_with_a_coordinator_that_is_killed(scratch: Path, tmp_path: Path) -> None:
+    process, workers = run_until_workers_sleep(tmp_path / 'started', scratch, tmp_path / 'out')
+    process.kill()
+    process.communicate()
+    assert psutil.wait_procs(workers, timeout=30)[1] == []
+    remove_stale(str(scratch))
 
 
 def test_directories_of_killed_runs_are_removed(tmp_path: Path) -> None:
@@ -321,3 +336,56 @@ def test_what_is_prepared_may_be_anything_that_cloudpickle_takes(scratch: Path, 
     with pipeline(scratch, f'--start_method={method}') as p:
         p | Create([1, 2]) | Map(lambda x: lambda: x) | Write(Calling())
     assert sorted(called) == [1, 2]
+
+
+def deep(x: int) -> int:
+    return deep(x)
+
+
+@pytest.mark.parametrize('method', METHODS)
+def test_a_recursion_that_is_too_deep_arrives_as_such(scratch: Path, method: str) -> None:
+    p = pipeline(scratch, f'--start_method={method}')
+    p | Create([7]) | 'Deep' >> Map(deep)
+    with pytest.raises(RecursionError, match='maximum recursion depth') as caught:
+        p.run()
+    assert "in Map 'Deep'" in caught.value.__notes__[0]
+    assert sum(entry.name == 'deep' for entry in caught.traceback) > 100
+
+
+class Failing(Counting):
+    """Fails in some place, once there are two workers."""
+
+    def __init__(self, log: str, fails: str) -> None:
+        super().__init__(log)
+        self.fails = fails
+
+    def process(self, element: Any, *args: Any, **kwargs: Any) -> Any:
+        deadline = time.monotonic() + 60
+        while Path(self.log).read_text().count('setup') < 2 and time.monotonic() < deadline:
+            time.sleep(0.01)
+        if self.fails == 'process':
+            raise ValueError('no')
+        yield element
+
+    def teardown(self) -> None:
+        super().teardown()
+        if self.fails == 'teardown':
+            raise ValueError('no')
+
+
+@pytest.mark.parametrize('fails', ['process', 'teardown'])
+def test_all_workers_tear_down_if_one_fails(scratch: Path, tmp_path: Path, fails: str) -> None:
+    log = tmp_path / 'log'
+    p = pipeline(scratch)
+    p | Create(range(9_000)) | 'Fail' >> ParDo(Failing(str(log), fails))
+    with pytest.raises(ValueError, match='no'):
+        p.run()
+    words = [line.split()[1] for line in log.read_text().splitlines()]
+    assert sorted(words) == ['setup', 'setup', 'teardown', 'teardown']
+
+
+def test_what_workers_print_is_not_lost(tmp_path: Path) -> None:
+    script = SCRIPT.replace(', flush=True', '')
+    plain = {name: value for name, value in os.environ.items() if name != 'PYTHONUNBUFFERED'}
+    done = subprocess.run([sys.executable, '-c', script], capture_output=True, text=True, env=plain)
+    assert sorted(done.stdout.split()) == sorted(['script', 'sum', str(sum(range(1, 3001)))])

@@ -13,10 +13,11 @@ import os
 import pickle
 import signal
 import sys
+import time
 import warnings
 from collections import deque
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -40,6 +41,8 @@ if TYPE_CHECKING:
 TASKS_PER_WORKER = 3
 #: How often a task is run before the death of its worker is taken as its fault.
 ATTEMPTS = 3
+#: Seconds that workers have for tearing down user functions when a run has failed.
+GRACE = 0.5
 
 
 @attrs.define(eq=False)
@@ -50,6 +53,8 @@ class _Worker:
     pipe: Any
     stage: Stage | None = None
     task: Task | None = None
+    #: An interrupt may have torn a message apart.
+    torn: bool = False
 
 
 class ProcessExecutor:
@@ -85,13 +90,18 @@ class ProcessExecutor:
 
     def close(self) -> None:
         """See :class:`bourne.engine.executor.Executor`."""
+        with ExitStack() as stack:  # does all of it, even if somebody interrupts again
+            stack.callback(self._folder.remove)
+            stack.callback(self.store.seal)
+            stack.callback(self._kill)
+            with suppress(Exception):  # what made the run fail is what is raised
+                self._end_stage(GRACE)
+
+    def _kill(self) -> None:
         for worker in self._pool:
             worker.process.kill()
-        for worker in self._pool:
-            _bury(worker)
-        self._pool.clear()
-        self.store.seal()
-        self._folder.remove()
+        while self._pool:
+            _bury(self._pool.pop())
 
     def memory(self) -> int:
         """How many bytes of memory all processes have, what they share counted for each; 0 if the system does not
@@ -146,10 +156,13 @@ class ProcessExecutor:
 
     def _answer(self, worker: _Worker) -> Any:
         """What a worker says; ``None`` if it is dead."""
+        worker.torn = True
         try:
-            return pickle.loads(worker.pipe.recv_bytes())
+            answer = pickle.loads(worker.pipe.recv_bytes())
         except (EOFError, ConnectionResetError, OSError):
-            return None
+            answer = None
+        worker.torn = False
+        return answer
 
     def _died(self, worker: _Worker) -> Task:
         """Replaces a dead worker.
@@ -173,21 +186,35 @@ class ProcessExecutor:
         self._pool.append(self._start())
         return task._replace(attempt=str(attempt))
 
-    def _end_stage(self) -> None:
-        """Has user functions torn down."""
-        for worker in [one for one in self._pool if one.stage is not None]:
+    def _end_stage(self, seconds: float | None = None) -> None:
+        """Has user functions torn down, in all workers even if some fail; then raises the first failure.
+
+        Args:
+          seconds: how long to wait for that; by default as long as it takes.
+        """
+        from multiprocess.connection import wait
+
+        deadline = time.monotonic() + seconds if seconds is not None else None
+        ending = {worker.pipe: worker for worker in self._pool if worker.stage is not None and not worker.torn}
+        for worker in ending.values():
             worker.stage = None
             with suppress(BrokenPipeError, ConnectionResetError):
                 _send(worker, ('end',))
-            answer = self._answer(worker)
-            while answer is not None and answer[0] == 'profile':
-                self._add_samples(answer[1])
-                answer = self._answer(worker)
-            if answer is None:  # died in a teardown: it has nothing that counts
-                _bury(worker)
-                self._pool.remove(worker)
-            elif answer[1] is not None:
-                raise unpack(answer[1])
+        failures = []
+        while ending and (ready := wait(list(ending), deadline and max(0, deadline - time.monotonic()))):
+            for pipe in ready:
+                answer = self._answer(ending[pipe])
+                if answer is None:  # died in a teardown: it has nothing that counts
+                    worker = ending.pop(pipe)
+                    _bury(worker)
+                    self._pool.remove(worker)
+                elif answer[0] == 'profile':
+                    self._add_samples(answer[1])
+                elif answer[0] == 'ended':
+                    ending.pop(pipe)
+                    failures += [answer[1]] if answer[1] is not None else []
+        if failures:
+            raise unpack(failures[0])
 
     def _add_samples(self, seconds: dict[Spot, float]) -> None:
         if self._profile is not None:
@@ -217,7 +244,10 @@ def _light(task: Task) -> Task:
 
 
 def _send(worker: _Worker, message: Any) -> None:
-    worker.pipe.send_bytes(cloudpickle.dumps(message, protocol=5))
+    data = cloudpickle.dumps(message, protocol=5)
+    worker.torn = True
+    worker.pipe.send_bytes(data)
+    worker.torn = False
 
 
 def _bury(worker: _Worker) -> int | None:

@@ -7,7 +7,7 @@ What comes, and the answers, each one pickle:
 ``('task', task)``                          ``('done', result)`` or ``('failed', exception)``,
                                             and before that perhaps ``('progress', elements)``
                                             and ``('profile', seconds by spot)``
-``('end',)``                                ``('ended', exception or None)``: the stage is torn down
+``('end',)``, also during a task            ``('ended', exception or None)``: the stage is torn down
 ==========================================  ====================================================
 """
 
@@ -17,8 +17,10 @@ import gc
 import os
 import pickle
 import signal
+import sys
 import time
 from contextlib import suppress
+from threading import Thread
 from typing import TYPE_CHECKING, Any
 
 import cloudpickle
@@ -38,8 +40,12 @@ if TYPE_CHECKING:
 INTERVAL = 0.2
 
 
+class _Ended(BaseException):
+    """The coordinator does not want the task at hand any more; not an error of any user function."""
+
+
 class _Reporter:
-    """Sends progress and samples to the coordinator, not too often."""
+    """Sends progress and samples to the coordinator, not too often, and hears whether the task shall end."""
 
     def __init__(self, pipe: Any, sampler: Sampler | None) -> None:
         self._pipe = pipe
@@ -51,6 +57,8 @@ class _Reporter:
         self._elements += elements
         if time.monotonic() >= self._next:
             self.flush()
+            if self._pipe.poll():  # during a task, all that can come is the end
+                raise _Ended
 
     def flush(self) -> None:
         """Sends what has not been sent."""
@@ -84,6 +92,7 @@ def work(pipe: Any, others: list[Any], setting: bytes, folder: str, name: str,
     for other in others:
         other.close()
     gc.freeze()
+    Thread(target=_end_with_the_coordinator, name='bourne lifeline', daemon=True).start()
     try:
         plan, run, options, coders = pickle.loads(setting)
         RuntimeValueProvider.set_runtime_options(options)
@@ -100,6 +109,14 @@ def work(pipe: Any, others: list[Any], setting: bytes, folder: str, name: str,
         os._exit(0)
 
 
+def _end_with_the_coordinator() -> None:
+    """Ends this process when that of the coordinator ends, whatever a user function is doing."""
+    from multiprocess import parent_process
+
+    parent_process().join()
+    os._exit(1)
+
+
 def _serve(pipe: Any, plan: Plan, run: Run, store: FileStore, sampler: Sampler | None) -> None:
     stages = list(plan.stages)
     instance: StageInstance | None = None
@@ -110,7 +127,8 @@ def _serve(pipe: Any, plan: Plan, run: Run, store: FileStore, sampler: Sampler |
                 instance = StageInstance(plan, run, stages[number], sides, store, sampler)
             case ('task', task):
                 assert instance is not None
-                _send(pipe, _perform(instance, task, store, reporter))
+                with suppress(_Ended):
+                    _send(pipe, _perform(instance, task, store, reporter))
             case ('end',):
                 assert instance is not None
                 failure = _close(instance)
@@ -120,13 +138,24 @@ def _serve(pipe: Any, plan: Plan, run: Run, store: FileStore, sampler: Sampler |
 
 
 def _perform(instance: StageInstance, task: Task, store: FileStore, reporter: _Reporter) -> tuple[str, Any]:
-    store.seal()
     try:
         result = instance.run(task, reporter)
+        store.seal()
     except Exception as error:
         return 'failed', pack(error)
+    finally:
+        with suppress(OSError):
+            store.seal()
+        _flush_prints()
     reporter.flush()
     return 'done', result
+
+
+def _flush_prints() -> None:
+    """Writes out what user functions printed: this process will be killed, or end without a clean-up."""
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(Exception):
+            stream.flush()
 
 
 def _close(instance: StageInstance) -> bytes | None:
@@ -134,4 +163,6 @@ def _close(instance: StageInstance) -> bytes | None:
         instance.close()
     except Exception as error:
         return pack(error)
+    finally:
+        _flush_prints()
     return None
