@@ -114,6 +114,11 @@ class OperatorRun:
             self.operator = windowing_operator(self.payload, self.windowing)
             self.operator.restore(saved, self.watermark)
 
+    def waits(self) -> tuple[int | None, int | None]:
+        """The earliest hold, and the earliest moment of processing time that is waited for."""
+        hold = self.operator.hold()
+        return None if hold is None else hold.micros, self.operator.due()
+
     @property
     def dropped(self) -> int:
         """How many elements were dropped."""
@@ -175,6 +180,13 @@ class NaiveRun:
             case Combine(fn=fn):
                 return fn.apply([value for _, value in values])
         raise AssertionError(self.payload)
+
+    def waits(self) -> tuple[int | None, int | None]:
+        """The earliest hold, and the earliest moment of processing time that is waited for."""
+        models = [model for _, model in self.keys.values()]
+        holds = [hold for model in models if (hold := model.hold()) is not None]
+        moments = [moment for model in models if (moment := model.due()) is not None]
+        return min(holds, default=None), min(moments, default=None)
 
     @property
     def dropped(self) -> int:

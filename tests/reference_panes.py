@@ -333,8 +333,7 @@ class NaivePanes:
             on_time = state.later_panes == 0 and (at_end or len(state.times) > 0)
             timing, later = PaneInfoTiming.ON_TIME if on_time else PaneInfoTiming.LATE, state.later_panes
             state.later_panes += 1
-        combine = max if self.windowing.timestamp_combiner == TimestampCombiner.OUTPUT_AT_LATEST else min
-        time = combine(state.times) if state.times else window.max_timestamp().micros
+        time = self._combined(state.times) if state.times else window.max_timestamp().micros
         pane = Pane(list(state.values), window, time, PaneInfo(state.panes == 0, last, timing, state.panes, later))
         state.panes += 1
         state.new = 0
@@ -344,6 +343,21 @@ class NaivePanes:
         return pane
 
     # Time.
+
+    def hold(self) -> int | None:
+        """The earliest time that the output waits for, of windows that are not still to come anyway."""
+        return _earliest(self._combined(state.times) for window, state in self.states.items()
+                         if state.times and (self._closed(window) or not self._by_windows()))
+
+    def due(self) -> int | None:
+        """The earliest moment of processing time that something waits for."""
+        return _earliest(waits_until(self.windowing.trigger, state.memory) for state in self.states.values())
+
+    def _by_windows(self) -> bool:
+        return self.windowing.timestamp_combiner == TimestampCombiner.OUTPUT_AT_EOW
+
+    def _combined(self, times: list[int]) -> int:
+        return (max if self.windowing.timestamp_combiner == TimestampCombiner.OUTPUT_AT_LATEST else min)(times)
 
     def _closed(self, window: BoundedWindow) -> bool:
         return self.watermark > window.max_timestamp().micros
@@ -391,9 +405,9 @@ class NaivePanes:
             joined.values += state.values
             joined.times += state.times
             joined.new += state.new
-        if joined.times and self.windowing.timestamp_combiner == TimestampCombiner.OUTPUT_AT_EOW:
+        if joined.times and self._by_windows():
             joined.times = [window.max_timestamp().micros]
         if self._finished(joined):
             self.dropped += joined.new
-            joined.new = 0
+            joined.new, joined.times = 0, []
         return joined

@@ -28,6 +28,7 @@ from bourne.engine.firing import Firing, Slot, encoded
 from bourne.engine.gathering import NOTHING, Add, First, Gathering
 from bourne.engine.grouping import merger
 from bourne.engine.program.notes import concerning
+from bourne.sdk.model.timestamp import MAX_MICROS
 from bourne.sdk.model.trigger import Windowing
 from bourne.sdk.model.window import Sessions, TimestampCombiner
 
@@ -74,7 +75,10 @@ class MergingPanes(Firing):
                 slot = windows.slots.get(window)
                 if slot is None:
                     window, slot = self._place(key, windows, window)
-                if slot is None or slot.finished:
+                    if slot is None:
+                        self.dropped += 1
+                        continue
+                if slot.finished:
                     self.dropped += 1
                 else:
                     self._element(slot, key, window, self._end(window), value, time, way, now)
@@ -123,10 +127,10 @@ class MergingPanes(Firing):
         joined = slots[target] = parts[0]
         end = self._end(target)
         closed = end < self._watermark
-        times = [slot.time for slot in parts if slot.time is not None]
         if len(parts) > 1 or joined.closed != closed:
             self._join_parts(parts, joined, closed)
-        joined.time = self._joined_time(times, end)
+        if joined.time is not None and self._stamp is None:
+            joined.time = end
         # The agendas have it under its old window.
         joined.held = joined.due = None
         if joined.time is not None and (self._stamp is not None or closed):
@@ -143,25 +147,21 @@ class MergingPanes(Firing):
         joined.later = max(slot.later for slot in parts) if closed else 0
         if joined.finished:
             self.dropped += joined.count
-            joined.count = 0
+            joined.count, joined.time, joined.value = 0, None, NOTHING
+            return
+        times = [slot.time for slot in parts if slot.time is not None]
+        joined.time = (max if self._latest else min)(times, default=None)
         contents = [slot.value for slot in parts if slot.value is not NOTHING]
-        joined.value = NOTHING if joined.finished or not contents else reduce(self._gathering.join, contents)
-
-    def _joined_time(self, times: list[int], end: int) -> int | None:
-        """The time of elements that waited with these."""
-        if not times:
-            return None
-        if self._stamp is None:
-            return end
-        return max(times) if self._latest else min(times)
+        joined.value = reduce(self._gathering.join, contents) if contents else NOTHING
 
     # Events.
 
     def _await(self, key: Any, windows: _Windows) -> None:
         """Sees to it that the key is looked at when the first of its windows ends or expires."""
-        ends = [self._expiry(self._end(window)) if slot.closed else self._end(window)
-                for window, slot in windows.slots.items()]
-        instant = min(ends)
+        instant = MAX_MICROS
+        for window, slot in windows.slots.items():
+            end = self._end(window)
+            instant = min(instant, self._expiry(end) if slot.closed else end)
         if windows.wake is None or instant < windows.wake:
             windows.wake = instant
             self._number += 1
@@ -221,11 +221,13 @@ Merged = Callable[[Iterable[Any], Any], tuple[Any, list[tuple[Any, list[Any]]]]]
 
 def _of_sessions(held: Iterable[Any], window: Any) -> tuple[Any, list[tuple[Any, list[Any]]]]:
     start, end = window
-    met = [one for one in held if one[0] < end and start < one[1]]
-    if not met:
-        return window, []
-    target = (min(start, min(met)[0]), max(end, max(one[1] for one in met)))
-    return target, [] if met == [target] else [(target, met)]
+    met = []
+    for one in held:
+        if one[0] < window[1] and window[0] < one[1]:
+            met.append(one)
+            start, end = min(start, one[0]), max(end, one[1])
+    target = (start, end)
+    return target, [(target, met)] if met and met != [target] else []
 
 
 def _of_any(merge: Callable[[set[Any]], dict[Any, Any]]) -> Merged:
