@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from bourne import io
     from bourne.sdk import metrics, typehints
     from bourne.sdk.model import coders, trigger, window
-    from bourne.sdk.transforms import combiners, util
+    from bourne.sdk.transforms import combiners, userstate, util
     from bourne.sdk.transforms.partition import Partition, PartitionFn
     from bourne.sdk.transforms.rows import GroupBy, Select
     from bourne.sdk.transforms.stats import ApproximateQuantiles, ApproximateUnique
@@ -77,7 +77,7 @@ __all__ = [
     'CombineFn', 'CombineGlobally', 'CombinePerKey', 'CombineValues', 'ApproximateQuantiles', 'ApproximateUnique',
     # Modules
     'coders', 'combiners', 'io', 'metrics', 'options', 'pvalue', 'testing', 'transforms', 'trigger', 'typehints',
-    'util', 'window',
+    'userstate', 'util', 'window',
 ]
 
 

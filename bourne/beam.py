@@ -57,7 +57,14 @@ HOMES = {
         'BatchElements Distinct GroupIntoBatches Keys KvSwap LogElements Regex Reify RemoveDuplicates '
         'SortAndBatchElements Tee ToString Values WaitOn WithKeys WithLengthBucketKey',
     'bourne.sdk.transforms.deadletter': 'DeadLetter',
+    'bourne.sdk.transforms.deduplicate': 'Deduplicate DeduplicatePerKey',
     'bourne.sdk.transforms.error_handling': 'CollectingErrorHandler ErrorHandler',
+    'bourne.sdk.transforms.userstate':
+        'AccumulatingRuntimeState BagRuntimeState BagStateSpec BaseTimer CombiningValueRuntimeState '
+        'CombiningValueStateSpec MapRuntimeState MapStateSpec OrderedListRuntimeState OrderedListStateSpec '
+        'ReadModifyWriteRuntimeState ReadModifyWriteStateSpec RuntimeState RuntimeTimer SetRuntimeState '
+        'SetStateSpec StateSpec TimeDomain TimerSpec get_dofn_specs is_stateful_dofn on_timer '
+        'on_window_expiration validate_stateful_dofn',
     'bourne.sdk.display': 'DisplayData DisplayDataItem HasDisplayData',
     'bourne.sdk.resources':
         'AcceleratorHint CpuCountHint MaxActiveBundlesPerWorkerHint MinRamHint ResourceHint '
@@ -179,6 +186,7 @@ MODULES = {
         'CombineFn CombineGlobally CombinePerKey CombineValues Create DeadLetter DoFn Filter FlatMap '
         'FlatMapTuple Flatten FlattenWith GroupBy GroupByKey Impulse Map MapTuple PTransform ParDo '
         'Partition PartitionFn Read Select WindowInto Windowing Write',
+    'transforms.deduplicate': 'Deduplicate DeduplicatePerKey',
     'transforms.display': 'DisplayData DisplayDataItem HasDisplayData',
     'transforms.error_handling': 'CollectingErrorHandler ErrorHandler',
     'transforms.periodicsequence': 'PeriodicImpulse PeriodicSequence RebaseMode',
@@ -192,6 +200,13 @@ MODULES = {
     'transforms.trigger':
         'AccumulationMode AfterAll AfterAny AfterCount AfterEach AfterProcessingTime AfterWatermark '
         'Always DataLossReason DefaultTrigger OrFinally Repeatedly TriggerFn',
+    'transforms.timeutil': 'TimeDomain',
+    'transforms.userstate':
+        'AccumulatingRuntimeState BagRuntimeState BagStateSpec BaseTimer CombiningValueRuntimeState '
+        'CombiningValueStateSpec MapRuntimeState MapStateSpec OrderedListRuntimeState OrderedListStateSpec '
+        'ReadModifyWriteRuntimeState ReadModifyWriteStateSpec RuntimeState RuntimeTimer SetRuntimeState '
+        'SetStateSpec StateSpec TimeDomain TimerSpec get_dofn_specs is_stateful_dofn on_timer '
+        'on_window_expiration validate_stateful_dofn',
     'transforms.util':
         'BatchElements CoGroupByKey Distinct GroupIntoBatches Keys KvSwap LogElements Regex Reify '
         'RemoveDuplicates Reshuffle SortAndBatchElements Tee ToString Values WaitOn WithKeys '
@@ -255,16 +270,11 @@ NOT_YET = {
     'options.pipeline_options': 'AzureOptions HadoopFileSystemOptions S3Options',
     'pipeline': 'AppliedPTransform PTransformOverride PipelineVisitor transform_annotations',
     'testing.test_stream': 'ReverseTestStream WindowedValueHolder',
-    'transforms': '@transforms.core @transforms.ptransform @transforms.timeutil @transforms.util',
+    'transforms': '@transforms.core @transforms.ptransform @transforms.util',
     'transforms.core': 'CallableWrapperDoFn RestrictionProvider WatermarkEstimatorProvider',
-    'transforms.deduplicate': 'Deduplicate DeduplicatePerKey',
     'transforms.ptransform': 'annotate_yaml',
     'transforms.sideinputs': 'SideInputMap',
-    'transforms.timeutil': 'TimeDomain',
-    'transforms.userstate':
-        'BagStateSpec CombiningValueStateSpec OrderedListStateSpec ReadModifyWriteStateSpec SetStateSpec '
-        'StateSpec TimeDomain Timer TimerSpec get_dofn_specs is_stateful_dofn on_timer '
-        'validate_stateful_dofn',
+    'transforms.userstate': 'Timer UserStateContext',
     'transforms.util': 'GcpHsmGeneratedSecret GcpSecret GroupByEncryptedKey ReshufflePerKey Secret',
     'typehints': '@typehints.batch',
     'typehints.batch': 'BatchConverter N NumpyArray',

@@ -10,9 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bourne.errors import TransformError, UnsupportedError
+from bourne.errors import TransformError
 from bourne.sdk.metrics import MetricsFilter
 from bourne.sdk.model.dofn import DoFn
+from bourne.sdk.model.timestamp import Timestamp
 from bourne.sdk.model.window import (
     FixedWindows,
     GlobalWindow,
@@ -21,14 +22,17 @@ from bourne.sdk.model.window import (
     SlidingWindows,
     TimestampedValue,
 )
+from bourne.sdk.options import PipelineOptions
 from bourne.sdk.testing.pipeline import TestPipeline
 from bourne.sdk.testing.util import assert_that, equal_to, is_empty
 from bourne.sdk.transforms.batch import BatchElements, SortAndBatchElements, WithLengthBucketKey
 from bourne.sdk.transforms.batch_size import BatchSizeEstimator, fit
+from bourne.sdk.transforms.count import Count
 from bourne.sdk.transforms.create import Create
 from bourne.sdk.transforms.group_batches import GroupIntoBatches
+from bourne.sdk.transforms.keys import Distinct
 from bourne.sdk.transforms.pardo import FlatMap, Map, ParDo
-from bourne.sdk.transforms.window import WindowInto
+from bourne.sdk.transforms.window import WindowInto, WithTimestamps
 from bourne.sdk.typehints import ShardedKey
 
 
@@ -115,11 +119,13 @@ def test_the_fit_leaves_out_what_is_odd() -> None:
     assert fit([(5, 2.0), (5, 4.0)]) == (0.0, 0.6)
 
 
-def test_what_is_fused_below_is_what_is_measured() -> None:
+@pytest.mark.parametrize('seconds', [None, 60], ids=['in a bundle', 'kept open'])
+def test_what_is_fused_below_is_what_is_measured(seconds: float | None) -> None:
     """Batches of x elements take 10 + x seconds downstream, of which 10 are 5 percent if x is 190."""
     with TestPipeline() as p:
         sizes = (p | Create(range(12_000))
-                 | BatchElements(target_batch_overhead=0.05, target_batch_duration_secs=None, variance=0, clock=clock)
+                 | BatchElements(target_batch_overhead=0.05, target_batch_duration_secs=None, variance=0, clock=clock,
+                                 max_batch_duration_secs=seconds)
                  | Map(take_time))
         assert_that(sizes, mostly_near(190))
 
@@ -207,9 +213,23 @@ def test_bad_arguments(arguments: dict[str, Any], message: str) -> None:
     assert message in str(error.value)
 
 
-def test_batches_across_bundles_are_not_supported() -> None:
-    with pytest.raises(UnsupportedError, match=r'max_batch_duration_secs .* comes with streams'):
-        BatchElements(max_batch_duration_secs=1)
+def test_batches_that_are_kept_open() -> None:
+    with TestPipeline(options=PipelineOptions(['--bundle_size=2'])) as p:
+        words = ['a', 'b', 'cc', 'dd', 'eee', 'fff', 'g']
+        read = p | Create(words)
+        assert_that(read | 'kept' >> BatchElements(3, 3, max_batch_duration_secs=60) | 'l' >> Map(len),
+                    equal_to([3, 3, 1]), 'kept?')
+        assert_that(read | 'sizes' >> BatchElements(6, 6, max_batch_duration_secs=60, element_size_fn=len)
+                    | 's' >> Map(lambda batch: sum(map(len, batch)) <= 6), equal_to([True, True, True]), 'sizes?')
+        assert_that(read | 'lengths' >> BatchElements(9, 9, max_batch_duration_secs=60, length_fn=len,
+                                                      bucket_boundaries=[2, 3]),
+                    equal_to([['a', 'b', 'g'], ['cc', 'dd'], ['eee', 'fff']]), 'lengths?')
+        timed = read | WithTimestamps(lambda word: 5 * len(word)) | WindowInto(FixedWindows(10))
+        batched = timed | 'windows' >> BatchElements(9, 9, max_batch_duration_secs=60)
+        assert batched.element_type == list[str]
+        assert_that(batched | 'w' >> Map(end_and_window), equal_to([
+            (['a', 'b', 'g'], True, IntervalWindow(0, 10)),
+            (['cc', 'dd', 'eee', 'fff'], True, IntervalWindow(10, 20))]), 'windows?')
 
 
 def test_sorted_batches() -> None:
@@ -265,6 +285,23 @@ def test_groups_in_batches_by_window_and_shard() -> None:
         assert sharded.element_type == tuple[ShardedKey[str], list[int]]
         assert_that(sharded | 'all' >> FlatMap(lambda x: [(x[0].key, value) for value in x[1]]),
                     equal_to([('k', x) for x in range(5)]), 'sharded')
+
+
+def test_groups_in_batches_wait_by_a_clock() -> None:
+    """All that was set to wait comes to its end with the input, whatever the clock says."""
+    with TestPipeline() as p:
+        pairs = p | Create([('k', x) for x in range(5)])
+        for number, options in enumerate([{}, {'clock': clock}, {'clock': lambda: Timestamp(5)}]):
+            batches = pairs | f'{number}' >> GroupIntoBatches(3, 100, **options)
+            assert_that(batches | f'{number} lengths' >> Map(lambda x: len(x[1])), equal_to([3, 2]), f'{number}?')
+
+
+@pytest.mark.parametrize(('size', 'bundle_size', 'shards'), [(3, 100, 1), (3, 1, 4), (2, 5, 3), (50, 1, 1)])
+def test_shards_follow_each_other_when_they_got_enough_for_a_batch(size: int, bundle_size: int, shards: int) -> None:
+    with TestPipeline(options=PipelineOptions([f'--bundle_size={bundle_size}'])) as p:
+        sharded = p | Create([('k', x) for x in range(12)]) | GroupIntoBatches.WithShardedKey(size)
+        assert_that(sharded | 'shards' >> Map(lambda x: x[0]) | Distinct() | Count.Globally(), equal_to([shards]), 's')
+        assert_that(sharded | FlatMap(lambda x: x[1]), equal_to(range(12)), 'all')
 
 
 @pytest.mark.parametrize(('arguments', 'message'), [

@@ -82,15 +82,16 @@ def _found(fn: DoFn) -> Stateful | None:
 
 
 def _methods(fn: DoFn) -> Iterator[tuple[str, Callable[..., Any]]]:
-    """The methods that are called by the engine, with their names."""
-    for name in dir(fn):
-        if name.startswith('__'):
-            continue
-        method = getattr(fn, name, None)
+    """The methods that are called by the engine, with their names. No property is looked at."""
+    found: dict[str, Any] = {}
+    for holder in (vars(fn), *map(vars, type(fn).__mro__)):
+        found = {**holder, **found}
+    for name, value in found.items():
+        method = getattr(value, '__func__', value)
         if not callable(method) or isinstance(method, type):
             continue
         if name == 'process' or name in _KEYLESS or hasattr(method, TIMERS) or hasattr(method, EXPIRATION):
-            yield name, method
+            yield name, getattr(fn, name)
 
 
 def _asked(method: Callable[..., Any]) -> list[DoFnParam]:

@@ -6,12 +6,14 @@ import time
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cache
-from itertools import islice, pairwise
+from itertools import pairwise
 from typing import Any, TypeVar
 
-from bourne.errors import TransformError, UnsupportedError
+from bourne.errors import TransformError
 from bourne.sdk import typehints
 from bourne.sdk.model.dofn import DoFn
+from bourne.sdk.model.state import BagStateSpec, CombiningValueStateSpec
+from bourne.sdk.model.timer import TimeDomain, TimerSpec, on_timer
 from bourne.sdk.model.window import GLOBAL_WINDOW, FixedWindows, GlobalWindows, WindowedValue
 from bourne.sdk.pcollection import PCollection
 from bourne.sdk.ptransform import PTransform, one_input
@@ -103,6 +105,80 @@ class _BatchingGlobally(_Batching):
         return super().process(element, None)  # which is found faster than a window
 
 
+class _Keying(DoFn):
+    """Pairs ``((worker, bucket), element)``: a key for each process, and for each bucket of sizes.
+
+    Args:
+      bucket_of: the bucket of an element, if there are several.
+    """
+
+    def __init__(self, bucket_of: Callable[[Any], int] | None) -> None:
+        self.bucket_of = bucket_of
+        self.worker = ''
+
+    def setup(self) -> None:
+        self.worker = _worker()
+
+    def process(self, element: Any) -> Iterator[Any]:
+        yield (self.worker, 0 if self.bucket_of is None else self.bucket_of(element)), element
+
+
+class _Waiting(DoFn):
+    """Fills a batch for each key and window, until it is full, has waited long enough, or the window ends.
+
+    Args:
+      estimator: says how large batches are.
+      size_of: the size of an element, if not 1.
+      wait: for how many seconds a batch may wait for more elements.
+    """
+
+    ELEMENTS, SIZE = BagStateSpec('elements'), CombiningValueStateSpec('size', sum)
+    WINDOW_END, WAITED = TimerSpec('window_end', TimeDomain.WATERMARK), TimerSpec('waited', TimeDomain.REAL_TIME)
+
+    def __init__(self, estimator: BatchSizeEstimator, size_of: Callable[[Any], int] | None, wait: float) -> None:
+        self.estimator = estimator
+        self.size_of = size_of
+        self.wait = wait
+
+    def setup(self) -> None:
+        self.target = self.estimator.next_size()
+
+    def process(self, element: Any, window: Any = DoFn.WindowParam, elements: Any = DoFn.StateParam(ELEMENTS),
+                size: Any = DoFn.StateParam(SIZE), window_end: Any = DoFn.TimerParam(WINDOW_END),
+                waited: Any = DoFn.TimerParam(WAITED)) -> Iterator[Any]:
+        weight = 1 if self.size_of is None else self.size_of(element[1])
+        if not elements.is_empty() and size.read() + weight > self.target:
+            yield from self._full(elements, size, window_end, waited)
+        if elements.is_empty():
+            window_end.set(window.end)
+            waited.set_relative(self.wait)
+        elements.add(element[1])
+        size.add(weight)
+        if size.read() >= self.target:
+            yield from self._full(elements, size, window_end, waited)
+
+    def _full(self, elements: Any, size: Any, *timers: Any) -> Iterator[Any]:
+        """Gives a batch while what follows can be measured: it runs before the function goes on."""
+        batch, total = elements.read(), size.read()
+        for handle in (elements, size, *timers):
+            handle.clear()
+        with self.estimator.measure(total):
+            yield batch
+        self.target = self.estimator.next_size()
+
+    @on_timer(WINDOW_END)
+    @on_timer(WAITED)
+    def flush(self, elements: Any = DoFn.StateParam(ELEMENTS), size: Any = DoFn.StateParam(SIZE),
+              window_end: Any = DoFn.TimerParam(WINDOW_END), waited: Any = DoFn.TimerParam(WAITED)) -> list[Any]:
+        """Gives what there is."""
+        batch = elements.read()
+        if batch:
+            self.estimator.note(size.read())
+        for handle in (elements, size, window_end, waited):
+            handle.clear()
+        return [batch] if batch else []
+
+
 class _Bucket:
     """The number of the bucket of an element, by its length."""
 
@@ -125,8 +201,9 @@ class BatchElements(PTransform):
 
     How large batches should be is learnt from how long what follows takes, in the same stage, for batches of several
     sizes (:mod:`bourne.sdk.transforms.batch_size`). For a fixed size set the least and greatest to the same. Batches
-    hold elements of one window and one bundle, and are emitted in that window, at its end; in sliding, session and
-    custom windows those that become full within a bundle are emitted at the time of one of its elements.
+    hold elements of one window and one bundle (of several with ``max_batch_duration_secs``), and are emitted in that
+    window, at its end; in sliding, session and custom windows those that become full within a bundle, and with
+    ``max_batch_duration_secs`` all that become full, are emitted at the time of one of their elements.
 
     Args:
       min_batch_size: the least number of elements; the last batches of a bundle may have fewer.
@@ -134,7 +211,9 @@ class BatchElements(PTransform):
       target_batch_overhead: which share of the time the fixed cost should be, or less.
       target_batch_duration_secs: the seconds that the elements of a batch should take at most, beside the fixed cost.
       target_batch_duration_secs_including_fixed_cost: the seconds that a batch should take at most.
-      max_batch_duration_secs: not supported yet: for how many seconds batches are kept open from bundle to bundle.
+      max_batch_duration_secs: keep batches open from bundle to bundle, in state, for so many seconds at most. Use it
+        in streams, whose bundles are small. There is a batch for each process, and what it takes is measured only for
+        those that are full.
       element_size_fn: the size of an element, if they are not all 1. Sizes of batches are sums of these then.
       variance: by which share sizes are varied around the estimated one, in order to learn.
       clock: a clock that counts seconds.
@@ -146,7 +225,6 @@ class BatchElements(PTransform):
 
     Raises:
       TransformError: if a number is out of range.
-      UnsupportedError: for ``max_batch_duration_secs``.
     """
 
     def __init__(self, min_batch_size: int = 1, max_batch_size: int = 10_000,
@@ -158,20 +236,28 @@ class BatchElements(PTransform):
                  length_fn: Callable[[Any], int] | None = None,
                  bucket_boundaries: Sequence[int] | None = None) -> None:
         super().__init__()
-        if max_batch_duration_secs is not None:
-            raise UnsupportedError('BatchElements: max_batch_duration_secs keeps batches open from bundle to bundle, '
-                                   'which needs state and comes with streams; without it batches end with their bundle')
+        if max_batch_duration_secs is not None and not max_batch_duration_secs > 0:
+            raise TransformError(f'BatchElements: max_batch_duration_secs must be positive, '
+                                 f'got {max_batch_duration_secs!r}')
         if bucket_boundaries is not None and length_fn is None:
             raise TransformError('BatchElements: bucket_boundaries bound what length_fn gives, and there is none')
         self._estimator = BatchSizeEstimator(
             min_batch_size, max_batch_size, target_batch_overhead, target_batch_duration_secs,
             target_batch_duration_secs_including_fixed_cost, variance, clock, record_metrics)
         self._size_of = element_size_fn
+        self._wait = max_batch_duration_secs
         self._bucket_of = None if length_fn is None else _Bucket(length_fn, checked_boundaries(bucket_boundaries))
 
     def expand(self, pcoll: Any) -> PCollection[Any]:
         source = one_input(self, pcoll)
         windowfn = source.windowing.windowfn
+        if self._wait is not None:
+            batched = (source
+                       | 'Key' >> ParDo(_Keying(self._bucket_of)).with_output_types(
+                           typehints.KV[typehints.Any, source.element_type])
+                       | 'Batch' >> ParDo(_Waiting(self._estimator, self._size_of, self._wait)))
+            assert isinstance(batched, PCollection)
+            return batched
         batching = _BatchingGlobally if isinstance(windowfn, GlobalWindows) else _Batching
         made = source | 'Batch' >> ParDo(batching(self._estimator, self._size_of, self._bucket_of))
         if isinstance(windowfn, (GlobalWindows, FixedWindows)):  # whose last instant is in no other window
@@ -303,10 +389,3 @@ def _worker() -> str:
     from uuid import uuid4
 
     return uuid4().hex
-
-
-def chunks(values: Iterable[T], size: int) -> Iterator[list[T]]:
-    """The values in lists of at most ``size``."""
-    waiting = iter(values)
-    while chunk := list(islice(waiting, size)):
-        yield chunk

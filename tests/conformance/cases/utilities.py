@@ -10,6 +10,7 @@ from bourne.sdk.model.timestamp import Timestamp
 from bourne.sdk.model.window import FixedWindows, IntervalWindow, SlidingWindows, TimestampedValue
 from bourne.sdk.testing.pipeline import TestPipeline
 from bourne.sdk.transforms.create import Create
+from bourne.sdk.transforms.deduplicate import Deduplicate, DeduplicatePerKey
 from bourne.sdk.transforms.pardo import FlatMap, Map
 from bourne.sdk.transforms.partition import Partition
 from bourne.sdk.transforms.rows import GroupBy, Select
@@ -93,6 +94,27 @@ def batches(p: TestPipeline) -> None:
     check(windowed | BatchElements(3, 3) | Map(lambda batch: len({x // 10 for x in batch})) | Distinct(), [1] * 3)
     check(windowed | WithKeys('k') | GroupIntoBatches(4) | Map(lambda x: (min(x[1]) // 10, len(x[1]))),
           [(window, size) for window in range(3) for size in (4, 4, 2)])
+
+
+@case(flags=UNIQUE)
+def batches_in_state(p: TestPipeline) -> None:
+    numbers = p | Create([TimestampedValue(x, x) for x in range(30)])
+    kept = numbers | WindowInto(FixedWindows(10)) | BatchElements(4, 4, max_batch_duration_secs=60)
+    check(kept | FlatMap(), range(30))
+    check(kept | Map(lambda batch: len({x // 10 for x in batch})) | Distinct(), [1] * 3)
+    sharded = numbers | WithKeys(lambda x: x % 2) | GroupIntoBatches.WithShardedKey(4, 60)
+    alike = sharded | Map(lambda x: (len(x[1]) <= 4, {one % 2 for one in x[1]} == {x[0].key}))
+    check(alike | Distinct(), [(True, True)])
+    check(sharded | FlatMap(lambda x: x[1]), range(30))
+
+
+@case(flags=UNIQUE)
+def duplicates(p: TestPipeline) -> None:
+    words = p | Create([TimestampedValue(word, time) for time, word in enumerate(['a', 'b', 'a', 'c', 'b', 'a'])])
+    check(words | Deduplicate(event_time_duration=100), ['a', 'b', 'c'])
+    check(words | WindowInto(FixedWindows(4)) | Deduplicate(100), ['a', 'b', 'c', 'a', 'b'])
+    firsts = words | WithKeys(lambda word: word == 'a') | DeduplicatePerKey(processing_time_duration=100)
+    check(firsts | Map(lambda pair: pair[0]), [True, False])
 
 
 @case(flags=UNIQUE)
