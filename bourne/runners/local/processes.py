@@ -11,13 +11,11 @@ from __future__ import annotations
 import math
 import os
 import pickle
-import signal
 import sys
 import time
-import warnings
 from collections import deque
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, suppress
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -30,6 +28,7 @@ from bourne.errors import ExecutionError
 from bourne.runners.local.failures import unpack
 from bourne.runners.local.filestore import FileStore
 from bourne.runners.local.folder import RunFolder
+from bourne.runners.local.starting import cause_of_death, start_process
 from bourne.runners.local.worker import work
 from bourne.sdk.model.coders import registry
 from bourne.sdk.value_provider import RuntimeValueProvider
@@ -181,7 +180,7 @@ class ProcessExecutor:
         if attempt >= ATTEMPTS:
             raise ExecutionError(
                 f'stage {task.stage.name!r}, partition {task.number} of {task.partitions}: the worker process '
-                f'{_cause(exitcode)}, {ATTEMPTS} times. The stage does: '
+                f'{cause_of_death(exitcode)}, {ATTEMPTS} times. The stage does: '
                 f'{", ".join(op.label for op in task.stage.ops)}')
         self._pool.append(self._start())
         return task._replace(attempt=str(attempt))
@@ -227,13 +226,8 @@ class ProcessExecutor:
         ours, theirs = context.Pipe()
         self._started += 1
         others = [worker.pipe for worker in self._pool] + [ours] if self._start_method == 'fork' else []
-        process = context.Process(
-            target=work, args=(theirs, others, self._setting, os.fspath(self._folder), f'worker{self._started}',
-                               self._compress_after), daemon=True)
-        with _main_left_alone(), warnings.catch_warnings():
-            # Python warns of forking where there are threads. The worker takes no lock that one of them could hold.
-            warnings.simplefilter('ignore', DeprecationWarning)
-            process.start()
+        process = start_process(context, work, (
+            theirs, others, self._setting, os.fspath(self._folder), f'worker{self._started}', self._compress_after))
         theirs.close()
         return _Worker(process, ours)
 
@@ -257,32 +251,3 @@ def _bury(worker: _Worker) -> int | None:
     worker.process.close()
     worker.pipe.close()
     return exitcode
-
-
-def _cause(exitcode: int | None) -> str:
-    """How a process ended, for people."""
-    if exitcode is not None and exitcode < 0:
-        name = signal.Signals(-exitcode).name
-        hint = ' (perhaps by the system, for lack of memory)' if name == 'SIGKILL' else ''
-        return f'was killed by {name}{hint}'
-    return f'ended itself with exit code {exitcode}'
-
-
-@contextmanager
-def _main_left_alone() -> Iterator[None]:
-    """Keeps a spawned process from running the user's script again.
-
-    ``multiprocess`` would import the main module in the new process, which runs the whole script unless it is guarded.
-    Functions of the main module travel by value here, so nobody needs it.
-    """
-    main = sys.modules['__main__']
-    spec, file = getattr(main, '__spec__', None), getattr(main, '__file__', None)
-    main.__spec__ = None
-    if file is not None:
-        del main.__file__
-    try:
-        yield
-    finally:
-        main.__spec__ = spec
-        if file is not None:
-            main.__file__ = file
