@@ -17,7 +17,7 @@ from bourne.engine.plan.compile import Pass, compile_plan
 from bourne.engine.plan.stage import Plan
 from bourne.engine.stream.driver import StreamDriver
 from bourne.engine.stream.host import Host, Order, Parcel, Report, Splits
-from bourne.engine.stream.status import StageStatus
+from bourne.engine.stream.status import StageReport
 from bourne.engine.supported import check_supported
 from bourne.engine.task import Run
 from bourne.runners.local.inline import InlineExecutor
@@ -112,7 +112,7 @@ class _ThreadHosts(InlineHosts):
     def metrics(self) -> list[MetricsContainer]:
         return [host.metrics() for host in self._hosts]
 
-    def status(self) -> list[list[StageStatus]]:
+    def status(self) -> list[list[StageReport]]:
         return [host.status() for host in self._hosts]
 
     def sleep(self, seconds: float | None) -> None:

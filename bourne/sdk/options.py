@@ -76,6 +76,7 @@ class LocalOptions(PipelineOptions):
     #: Elements, or None: chosen by the runner.
     bundle_size: int | None
     profile: bool
+    status: bool
 
     @classmethod
     def _add_argparse_args(cls, parser: Any) -> None:
@@ -92,6 +93,8 @@ class LocalOptions(PipelineOptions):
                             help='the most elements in a bundle; by default it follows from what they cost')
         parser.add_argument('--profile', action='store_true',
                             help='show at the end which transform took the time')
+        parser.add_argument('--status', action='store_true',
+                            help='show how a stream stands while it runs: watermarks, what holds them, rates, state')
 
 
 class TestOptions(PipelineOptions):

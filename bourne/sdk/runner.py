@@ -6,12 +6,13 @@ import importlib
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any
 
-from bourne.errors import OptionsError
+from bourne.errors import OptionsError, PipelineError
 from bourne.sdk.graph.graph import Graph
 from bourne.sdk.metrics import MetricResults
 
 if TYPE_CHECKING:
     from bourne.sdk.model.profile import Profile
+    from bourne.sdk.model.status import StreamStatus
     from bourne.sdk.options import PipelineOptions
 
 #: The runners that come with bourne. Others register an entry point in the group ``bourne.runners``.
@@ -57,6 +58,30 @@ class PipelineResult(ABC):
     @abstractmethod
     def cancel(self) -> str:
         """Ends the run as soon as possible; what it has not committed is not written. Returns the state."""
+
+    def drain(self) -> str:
+        """Has the sources of a stream stop where they stand; everything that waits is emitted and committed.
+
+        Returns:
+          The state; :meth:`wait_until_finish` waits for the end.
+
+        Raises:
+          PipelineError: if this is no stream.
+        """
+        raise PipelineError(f'{self!r} is a batch run: it ends by itself, and cannot be drained. Only a stream can: '
+                            f'one of unbounded data, or of any data with --streaming')
+
+    def status(self) -> StreamStatus | None:
+        """How a stream stands: for each stage its watermarks and what holds them, counts, state and backlog.
+
+        Returns:
+          How it stood at the end of an epoch; ``None`` if the run ended before its first epoch.
+
+        Raises:
+          PipelineError: if this is no stream.
+        """
+        raise PipelineError(f'{self!r} is a batch run, which has no watermarks to show; metrics() counts its elements. '
+                            f'Only a stream has a status: one of unbounded data, or of any data with --streaming')
 
     @abstractmethod
     def metrics(self) -> MetricResults:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from functools import partial
 from typing import Any, Protocol
 
 from bourne.engine.ends import check_ends
@@ -28,11 +29,12 @@ from bourne.engine.stream.coordinator import (
     Woken,
 )
 from bourne.engine.stream.host import Order, Report, Splits
-from bourne.engine.stream.status import StageStatus, StreamStatus, merged
+from bourne.engine.stream.status import StageReport, Statuses
 from bourne.engine.task import Run
 from bourne.sdk.graph.nodes import MAIN, Read, Write
 from bourne.sdk.model.clock import Clock, WallClock
 from bourne.sdk.model.metric import MetricsContainer, elements_name
+from bourne.sdk.model.status import StreamStatus
 
 #: Microseconds of processing time between two reports of metrics.
 METRICS_EVERY = 1_000_000
@@ -69,7 +71,7 @@ class Hosts(Protocol):
     def metrics(self) -> list[MetricsContainer]:
         """What each host has counted and measured since this was asked last."""
 
-    def status(self) -> list[list[StageStatus]]:
+    def status(self) -> list[list[StageReport]]:
         """How each stage stands in each host."""
 
     def sleep(self, seconds: float | None) -> None:
@@ -77,6 +79,12 @@ class Hosts(Protocol):
 
     def wake(self) -> None:
         """Ends a :meth:`sleep`; may be called from any thread, also before it begins."""
+
+    def kill(self) -> None:
+        """Ends what the hosts do at once, as far as that is possible; may be called from any thread.
+
+        Whoever waits for them gets an error.
+        """
 
     def close(self) -> None:
         """Ends the hosts; user functions are torn down. May be called at any time.
@@ -86,21 +94,15 @@ class Hosts(Protocol):
         """
 
 
+class Cancelled(BaseException):
+    """The stream was cancelled; not an error of any user function, so that none catches it."""
+
+
 class Observer(Protocol):
-    """Is told how a stream goes on. Any method may raise to end it."""
-
-    def epoch_done(self, now: int) -> bool:
-        """An epoch is over.
-
-        Args:
-          now: its processing time, in microseconds.
-
-        Returns:
-          Whether to say how the stages stand.
-        """
+    """Is told how a stream goes on."""
 
     def stands(self, status: StreamStatus) -> None:
-        """How the stages stand."""
+        """How the stages stand: after :meth:`StreamDriver.ask`, and before the stream ends well or is cancelled."""
 
 
 class StreamDriver:
@@ -127,13 +129,24 @@ class StreamDriver:
         self._prepared: dict[str, list[Token]] = {}
         self._results: dict[str, Sequence[Any]] = {}
         self._drain = False
+        self._cancel = False
         self._asked = False
         self._next_metrics = 0
-        self._now = 0
+        self._number = self._now = 0
+        self._splits: Sequence[Splits] = ()
+        self._statuses: Statuses | None = None
 
     def drain(self) -> None:
         """Has the sources stop and everything be emitted; from any thread."""
         self._drain = True
+        self.hosts.wake()
+
+    def cancel(self) -> None:
+        """Ends the stream when the epoch at hand is over, unless it has all been committed; from any thread.
+
+        :meth:`run` raises :class:`Cancelled`.
+        """
+        self._cancel = True
         self.hosts.wake()
 
     def ask(self) -> None:
@@ -145,11 +158,13 @@ class StreamDriver:
         """Runs to the end.
 
         Raises:
+          Cancelled: if it was.
           Exception: what made it fail; nothing that was not committed before is left.
         """
         check_ends(self.plan)
         try:
-            self.hosts.open(self.plan, self.run_info, deal(self.plan, self.hosts.count))
+            self._splits = deal(self.plan, self.hosts.count)
+            self.hosts.open(self.plan, self.run_info, self._splits)
             self._loop()
             self.hosts.close()
         except BaseException:
@@ -168,7 +183,11 @@ class StreamDriver:
         commands = deque(coordinator.start())
         drained = False
         while commands:
-            for event in self._perform(commands.popleft()):
+            command = commands.popleft()
+            if self._cancel and not isinstance(command, (Commit, Finish)):
+                self._tell()
+                raise Cancelled
+            for event in self._perform(command):
                 commands.extend(coordinator.handle(event))
             if self._drain and not drained:
                 drained = True
@@ -193,10 +212,14 @@ class StreamDriver:
                 return [Committed(labels)]
             case Finish():
                 self._collect()
+                self._tell()
         return []
 
     def _epoch(self, number: int, drain: bool) -> Sequence[Event]:
+        self._number = number
         now = self._now = self.clock.now(number)
+        if self._statuses is None:
+            self._statuses = Statuses(self.plan, now, partial(sizes, self.plan, self._splits))
         results, self._results = self._results, {}
         ended = dict.fromkeys(results, ())
         reports = self.hosts.run([Order(number, now, drain, ended if host else results)
@@ -204,11 +227,14 @@ class StreamDriver:
         if now >= self._next_metrics:
             self._next_metrics = now + METRICS_EVERY
             self._collect()
-        wanted = self.observer.epoch_done(now)
-        if wanted or self._asked:
+        if self._asked:
             self._asked = False
-            self.observer.stands(StreamStatus(number, now, merged(self.hosts.status())))
+            self._tell()
         return [HostDone(host, *report) for host, report in enumerate(reports)]
+
+    def _tell(self) -> None:
+        if self._statuses is not None:
+            self.observer.stands(self._statuses.make(self._number, self._now, self.hosts.status()))
 
     def _collect(self) -> None:
         for found in self.hosts.metrics():
@@ -238,6 +264,12 @@ def deal(plan: Plan, hosts: int) -> list[Splits]:
             for host, mine in enumerate(dealt):
                 mine[op.label] = splits[len(splits) * host // hosts:len(splits) * (host + 1) // hosts]
     return list(dealt)
+
+
+def sizes(plan: Plan, splits: Sequence[Splits]) -> list[int | None]:
+    """The size of every split of all sources in bytes, as far as it is cheap to know."""
+    return [op.source.size(split) for op in plan.ops if isinstance(op.payload, Read)
+            for mine in splits for split, _ in mine[op.label]]
 
 
 def clock_of(plan: Plan) -> Clock | None:

@@ -18,6 +18,7 @@ from bourne.engine.bundle import Bundle, from_rows
 from bourne.engine.keyed import Hold
 from bourne.engine.plan.stage import Plan, Stage
 from bourne.engine.sideinputs import as_pairs, make_view, panes_of, take_panes, window_mapping
+from bourne.engine.stream.status import Wait
 from bourne.engine.windows import raw_windows
 from bourne.sdk.graph.nodes import ParDo, SideView
 from bourne.sdk.model.timestamp import MIN_MICROS
@@ -110,6 +111,7 @@ class Gate:
     def __init__(self, plan: Plan, stage: Stage) -> None:
         self.views: dict[tuple[int, int], Callable[[Any], Any]] = {}
         self._sides: list[_Side] = []
+        self._ops: list[int] = []
         self._waiting: dict[Any, list[tuple[str, Row]]] = {}
         self._earliest: dict[Any, int] = {}
         self._watermark = MIN_MICROS
@@ -120,6 +122,7 @@ class Gate:
             for index, (names, view) in enumerate(zip(op.side_inputs, op.payload.side_views, strict=True)):
                 side = _Side(names, plan.collections[names[0]].windowing, main.windowfn, main.allowed_lateness.micros)
                 self._sides.append(side)
+                self._ops.append(number)
                 self.views[number, index] = side.look_up(view)
 
     def pass_on(self, inputs: Mapping[str, Iterable[Bundle]], watermark: int, now: int,
@@ -168,6 +171,16 @@ class Gate:
         """The earliest element that waits."""
         found = (Hold(micros, window, None) for window, micros in self._earliest.items())
         return min(found, default=None, key=lambda hold: hold.micros)
+
+    def wait(self) -> Wait | None:
+        """What waits, and for which side inputs the earliest of it does."""
+        hold = self.hold()
+        if hold is None:
+            return None
+        missing = [(op, side) for op, side in zip(self._ops, self._sides, strict=True)
+                   if not side.is_ready(hold.window)]
+        awaited = [name for _, side in missing for name in side.names]
+        return Wait(hold, sum(map(len, self._waiting.values())), awaited, missing[0][0] if missing else self._ops[0])
 
     def due(self) -> int | None:
         """See :meth:`bourne.engine.keyed.Keyed.due`."""

@@ -18,7 +18,7 @@ from bourne.engine.plan.stage import Op, Plan, Stage
 from bourne.engine.program.program import Program
 from bourne.engine.stream.gate import Gate
 from bourne.engine.stream.readers import Readers
-from bourne.engine.stream.status import StageStatus
+from bourne.engine.stream.status import StageReport
 from bourne.engine.stream.watermark import Tops, delays, spread
 from bourne.engine.stream.writers import Writers
 from bourne.engine.task import Run
@@ -91,10 +91,11 @@ class Instance:
         if drain:
             self._readers.stop(self._tops.ended)
         for split, bundle in self._readers.poll(now, self._tops.ended):
+            self._taken += len(bundle.values)
             self._take(bundle, None, split)
         self._advance(self._readers.watermark, now)
 
-    def take(self, inputs: Mapping[str, Iterable[Bundle]], watermark: int, now: int,
+    def take(self, inputs: Mapping[str, Sequence[Bundle]], watermark: int, now: int,
              sides: Mapping[str, tuple[Iterable[Bundle], int]]) -> None:
         """An epoch of any other stage.
 
@@ -104,6 +105,7 @@ class Instance:
           now: processing time, in microseconds.
           sides: what came of each side input, and its watermark.
         """
+        self._taken += sum(len(bundle.values) for bundles in inputs.values() for bundle in bundles)
         if self._gate is not None:
             inputs = self._gate.pass_on(inputs, watermark, now, sides)
         self._program.now = now
@@ -119,7 +121,6 @@ class Instance:
     def _take(self, bundle: Bundle, name: str | None, split: int) -> None:
         """Gives a bundle to the program: one of a collection, or of what the root made."""
         program = self._program
-        self._taken += len(bundle.values)
         for part in bundle.cut(self._size):
             if name is None or program.layout.root is not None:
                 program.process_root(part)
@@ -159,13 +160,16 @@ class Instance:
     def _set_watermarks(self, watermark: int) -> None:
         if watermark == MAX_MICROS:
             self._tops.ended(0) if self._readers is None else None
-        hold = self.hold()
-        base = watermark if hold is None else min(watermark, hold.micros)
         own = {number: self._tops.watermark(number, delay) for number, delay in self._delays.items()}
-        for name, micros in spread(self.stage, base, own).items():
+        for name, micros in spread(self.stage, self._base(), own).items():
             # A hold may be set behind what was promised, for late data; a promise stands.
             if micros > self.watermarks[name]:
                 self.watermarks[name] = micros
+
+    def _base(self) -> int:
+        """The watermark of what comes into the loops."""
+        hold = self.hold()
+        return self.watermark if hold is None else min(self.watermark, hold.micros)
 
     def _leave(self, collection: str, bundle: Bundle) -> None:
         self._made += len(bundle.values)
@@ -221,12 +225,24 @@ class Instance:
         program.begin(self.writers, self._leave)
         return taken
 
-    def status(self) -> StageStatus:
-        """How the stage stands in this host."""
-        return StageStatus(
-            self.stage.name, self.watermark, min(self.watermarks.values(), default=self.watermark), self.hold(),
-            self._taken, self._made, self._keyed.size() if self._keyed is not None else self._program.size(),
-            self._readers.backlog() if self._readers is not None else [])
+    def status(self, committed: Mapping[str, int]) -> StageReport:
+        """How the stage stands in this host.
+
+        Args:
+          committed: the watermarks of what commits of sinks return.
+        """
+        watermarks = {name: committed.get(name, micros) for name, micros in self.watermarks.items()}
+        lowest = min(watermarks.values(), default=self._base())
+        maker = next((number for number, delay in self._delays.items()
+                      if self._tops.watermark(number, delay) == lowest), None)
+        splits = self._readers.backlog() if self._readers is not None else {}
+        if maker is not None:
+            splits = {number: (split, self._tops.of_split(maker, number, self._delays[maker]), left)
+                      for number, (split, _, left) in splits.items()}
+        head = self._keyed or self._program
+        return StageReport(self.watermark, lowest, watermarks, maker, head.hold(),
+                           self._gate.wait() if self._gate is not None else None, self._taken, self._made, head.size(),
+                           list(splits.values()))
 
 
 def _keyed(plan: Plan, root: Op | None) -> Keyed | None:

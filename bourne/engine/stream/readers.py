@@ -133,10 +133,16 @@ class Readers:
         """Descriptors that become readable when a poll may give something."""
         return [idle.fileno for idle in self._idle.values() if idle.fileno is not None]
 
-    def backlog(self) -> list[tuple[Any, int, Backlog]]:
-        """Split, watermark and what is left, for each split that has not ended."""
-        return [(self._splits[number][0], self._watermarks[number],
-                 self._open[number].backlog if number in self._open else Backlog()) for number in sorted(self._turn)]
+    def backlog(self) -> dict[int, tuple[Any, int, Backlog]]:
+        """Split, watermark and what is left, for each split that has not ended, by its number."""
+        return {number: (self._splits[number][0], self._watermarks[number], self._left(number))
+                for number in sorted(self._turn)}
+
+    def _left(self, number: int) -> Backlog:
+        if number in self._open:
+            return self._open[number].backlog
+        split, position = self._splits[number]
+        return Backlog(size=self._source.size(split) if position is None else None)
 
     def close(self) -> None:
         """Closes all readers."""

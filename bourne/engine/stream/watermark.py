@@ -55,8 +55,15 @@ class Tops:
 
     def watermark(self, number: int, delay: int) -> int:
         """The watermark that an operator makes."""
-        lowest = min(self._tops[number].values(), default=MAX_MICROS)
-        return lowest if lowest in (MIN_MICROS, MAX_MICROS) else max(MIN_MICROS, lowest - delay)
+        return _behind(min(self._tops[number].values(), default=MAX_MICROS), delay)
+
+    def of_split(self, number: int, split: Any, delay: int) -> int:
+        """The watermark that an operator would make if there were this split only."""
+        return _behind(self._tops[number][split], delay)
+
+
+def _behind(top: int, delay: int) -> int:
+    return top if top in (MIN_MICROS, MAX_MICROS) else max(MIN_MICROS, top - delay)
 
 
 def spread(stage: Stage, base: int, own: Mapping[int, int]) -> dict[str, int]:

@@ -45,8 +45,9 @@ def serve(pipe: Any, mesh: Mapping[int, Any], others: Sequence[Any], setting: by
       number: the host's number.
       hosts: how many there are.
     """
-    # The coordinator ends the hosts; an interrupt at the terminal reaches all of them at once.
+    # The coordinator ends the hosts. An interrupt at the terminal reaches all of them at once, and so may SIGTERM.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
     for other in others:
         other.close()
     gc.freeze()

@@ -10,7 +10,7 @@ from typing import Any
 
 from bourne.engine.plan.stage import Plan
 from bourne.engine.stream.host import Host, Order, Report, Splits
-from bourne.engine.stream.status import StageStatus
+from bourne.engine.stream.status import StageReport
 from bourne.engine.task import Run
 from bourne.sdk.model.metric import MetricsContainer
 
@@ -47,7 +47,7 @@ class InlineHosts:
         assert self._host is not None
         return [self._host.metrics()]
 
-    def status(self) -> list[list[StageStatus]]:
+    def status(self) -> list[list[StageReport]]:
         """See :class:`bourne.engine.stream.driver.Hosts`."""
         assert self._host is not None
         return [self._host.status()]
@@ -63,6 +63,9 @@ class InlineHosts:
         """See :class:`bourne.engine.stream.driver.Hosts`."""
         with suppress(OSError):  # full: it will wake anyway; closed: it is over
             os.write(self._mouth, b'.')
+
+    def kill(self) -> None:
+        """Does nothing: a thread cannot be ended from outside."""
 
     def close(self) -> None:
         """See :class:`bourne.engine.stream.driver.Hosts`."""

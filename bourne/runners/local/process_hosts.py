@@ -6,6 +6,7 @@ state is gone. (Going on from a checkpoint is planned.)
 
 from __future__ import annotations
 
+import atexit
 import os
 import pickle
 import sys
@@ -19,7 +20,7 @@ import cloudpickle
 
 from bourne.engine.plan.stage import Plan
 from bourne.engine.stream.host import Order, Report, Splits
-from bourne.engine.stream.status import StageStatus
+from bourne.engine.stream.status import StageReport
 from bourne.engine.task import Run
 from bourne.errors import ExecutionError
 from bourne.runners.local.failures import unpack
@@ -62,6 +63,9 @@ class ProcessHosts:
         """See :class:`bourne.engine.stream.driver.Hosts`."""
         from multiprocess import get_context
 
+        # A program may end while its stream goes on. The hosts do not listen to SIGTERM, by which multiprocess would end
+        # them then.
+        atexit.register(self.kill)
         context = get_context(self._start_method)
         mesh: list[dict[int, Any]] = [{} for _ in range(self.count)]
         for one in range(self.count):
@@ -98,7 +102,7 @@ class ProcessHosts:
         """See :class:`bourne.engine.stream.driver.Hosts`."""
         return self._all('metrics')
 
-    def status(self) -> list[list[StageStatus]]:
+    def status(self) -> list[list[StageReport]]:
         """See :class:`bourne.engine.stream.driver.Hosts`."""
         return self._all('status')
 
@@ -120,6 +124,12 @@ class ProcessHosts:
         with suppress(OSError):  # full: it will wake anyway; closed: it is over
             os.write(self._mouth, b'.')
 
+    def kill(self) -> None:
+        """See :class:`bourne.engine.stream.driver.Hosts`."""
+        for worker in list(self._workers):
+            with suppress(ValueError):  # it is closed already
+                worker.process.kill()
+
     def close(self) -> None:
         """See :class:`bourne.engine.stream.driver.Hosts`."""
         if self._mouth >= 0:
@@ -136,6 +146,7 @@ class ProcessHosts:
             for worker in self._workers:
                 worker.process.join()
             self._workers.clear()
+            atexit.unregister(self.kill)
 
     def _all(self, command: str, deadline: float | None = None) -> list[Any]:
         """Sends a command to all hosts; returns their answers."""

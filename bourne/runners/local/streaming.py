@@ -6,83 +6,107 @@ comes out of ``run``. An endless one gets a thread, and ``run`` returns.
 
 from __future__ import annotations
 
+import logging
+import signal
 import threading
 import time
 import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import TracebackType
+from typing import Any
 
 from bourne.engine.plan.compile import compile_plan
 from bourne.engine.plan.stage import Plan
 from bourne.engine.stream.driver import Hosts, StreamDriver, clock_of
-from bourne.engine.stream.status import StreamStatus
 from bourne.engine.task import Run
 from bourne.runners.local.collector import relaxed_collector
 from bourne.runners.local.inline_hosts import InlineHosts
 from bourne.runners.local.process_hosts import ProcessHosts
+from bourne.runners.local.status_table import Watcher, choose
 from bourne.sdk.graph.graph import Graph
 from bourne.sdk.graph.nodes import Read
 from bourne.sdk.metrics import MetricResults
 from bourne.sdk.model.clock import Clock, VirtualClock
 from bourne.sdk.model.metric import MetricsContainer
+from bourne.sdk.model.status import StreamStatus
 from bourne.sdk.options import LocalOptions, PipelineOptions, TestOptions
 from bourne.sdk.runner import PipelineResult, PipelineState
 
+logger = logging.getLogger('bourne')
+
 #: Seconds between two looks of a waiting main thread for an interrupt.
 PATIENCE = 0.2
-
-
-class Cancelled(BaseException):
-    """The stream was cancelled; not an error of any user function, so that none catches it."""
+#: Seconds that an interrupted stream gets for the epoch at hand and for teardowns, before its workers are killed.
+GRACE = 0.5
 
 
 class StreamResult(PipelineResult):
-    """A running stream."""
+    """A running stream. All methods may be called from any thread.
+
+    Args:
+      metrics: where the run's metrics are collected.
+    """
 
     def __init__(self, metrics: MetricsContainer) -> None:
         self._metrics = metrics
         self._state = PipelineState.RUNNING
         self._error: BaseException | None = None
+        self._trace: TracebackType | None = None
         self._status: StreamStatus | None = None
         self._news = threading.Condition()
         self._ended = threading.Event()
         self._cancelled = False
+        self._waiting = 0
         self._driver: StreamDriver | None = None
+        self._watcher: Watcher | None = None
 
     @property
     def state(self) -> str:
         return self._state
 
     def wait_until_finish(self, duration: float | None = None) -> str:
-        """See :meth:`bourne.sdk.runner.PipelineResult.wait_until_finish`; an interrupt cancels the stream."""
+        """See :meth:`bourne.sdk.runner.PipelineResult.wait_until_finish`.
+
+        An interrupt meanwhile cancels the stream. In the main thread SIGTERM drains it, unless the program handles that
+        signal itself.
+        """
         deadline = None if duration is None else time.monotonic() + duration / 1000
+        self._waiting += 1
         try:
-            while not self._ended.wait(PATIENCE if deadline is None else min(PATIENCE, deadline - time.monotonic())):
-                if deadline is not None and time.monotonic() >= deadline:
-                    return self._state
+            with self._draining_on_sigterm():
+                while not self._ended.wait(_patience(deadline)):
+                    if deadline is not None and time.monotonic() >= deadline:
+                        return self._state
         except KeyboardInterrupt:
-            self.cancel()
-            self._ended.wait()
+            self._interrupt()
             raise
+        finally:
+            self._waiting -= 1
+        if self._watcher is not None:
+            self._watcher.join()
         if self._error is not None:
-            raise self._error
+            # Not once more with the frames of everybody who waited before.
+            raise self._error.with_traceback(self._trace)
         return self._state
 
     def cancel(self) -> str:
         """Ends the stream after the epoch at hand. What was not committed is not written."""
         self._cancelled = True
-        if self._driver is not None and not self._ended.is_set():
-            self._driver.ask()
+        if self._driver is not None:
+            self._driver.cancel()
         return self._state
 
     def drain(self) -> str:
-        """Has the sources stop; everything that waits is emitted and committed, then the stream ends."""
+        """See :meth:`bourne.sdk.runner.PipelineResult.drain`. A stream that has ended stays as it is."""
         if self._driver is not None and not self._ended.is_set():
             self._driver.drain()
         return self._state
 
     def status(self) -> StreamStatus | None:
-        """How the stream stands: for each stage watermarks, what holds them, counts, state and backlog.
+        """See :meth:`bourne.sdk.runner.PipelineResult.status`.
 
-        Blocks until the epoch at hand is over. ``None`` if the stream has ended without ever being asked.
+        Blocks until the epoch at hand is over. When the stream has ended it is how it stood then.
         """
         if self._driver is not None and not self._ended.is_set():
             with self._news:
@@ -97,13 +121,46 @@ class StreamResult(PipelineResult):
     def __repr__(self) -> str:
         return f'<StreamResult {self._state}>'
 
-    # For the driver.
+    def _interrupt(self) -> None:
+        self.cancel()
+        if not self._ended.wait(GRACE) and self._driver is not None:
+            self._driver.hosts.kill()
+            self._ended.wait(GRACE)
+        if self._watcher is not None:
+            self._watcher.join(GRACE)
 
-    def epoch_done(self, now: int) -> bool:
-        """See :class:`bourne.engine.stream.driver.Observer`."""
-        if self._cancelled:
-            raise Cancelled
-        return False
+    @contextmanager
+    def _draining_on_sigterm(self) -> Iterator[None]:
+        """Has SIGTERM drain the stream; the second one ends the process, as it does without anybody's handler."""
+        alone = threading.current_thread() is threading.main_thread()
+        if not alone or signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL:
+            yield
+            return
+
+        def handle(number: int, frame: Any) -> None:
+            signal.signal(signal.SIGTERM, signal.SIG_DFL)
+            logger.info('the stream is drained, since SIGTERM came; another one ends it at once')
+            self.drain()
+
+        signal.signal(signal.SIGTERM, handle)
+        try:
+            yield
+        finally:
+            signal.signal(signal.SIGTERM, signal.SIG_DFL)
+
+    def show(self, finite: bool, table: bool) -> None:
+        """Has the user see how the stream stands until it ends.
+
+        Args:
+          finite: it ends by itself.
+          table: the user asked for all that is known of it. If not, a finite one that takes longer shows its progress.
+        """
+        display = choose(finite, table)
+        if display is not None:
+            self._watcher = Watcher(display, self._ended, self.status)
+            self._watcher.start()
+
+    # For the driver.
 
     def stands(self, status: StreamStatus) -> None:
         """See :class:`bourne.engine.stream.driver.Observer`."""
@@ -111,22 +168,45 @@ class StreamResult(PipelineResult):
             self._status = status
             self._news.notify_all()
 
+    def start(self, driver: StreamDriver, name: str) -> None:
+        """Runs the stream in a thread of its own."""
+        self._drive(driver)
+        threading.Thread(target=self.run, args=(driver,), name=name, daemon=True).start()
+
     def run(self, driver: StreamDriver) -> None:
         """Runs the stream to its end."""
-        self._driver = driver
+        self._drive(driver)
         try:
             with relaxed_collector():
                 driver.run()
             self._state = PipelineState.DONE
-        except Cancelled:
-            self._state = PipelineState.CANCELLED
         except BaseException as error:
-            self._state = PipelineState.FAILED
-            self._error = error
+            self._fail(error)
         finally:
             self._ended.set()
             with self._news:
                 self._news.notify_all()
+
+    def _drive(self, driver: StreamDriver) -> None:
+        self._driver = driver
+        if self._cancelled:  # before there was a driver
+            driver.cancel()
+
+    def _fail(self, error: BaseException) -> None:
+        # The workers of a stream that is cancelled may be killed: that they are gone is no failure.
+        if self._cancelled:
+            self._state = PipelineState.CANCELLED
+            return
+        interrupted = isinstance(error, KeyboardInterrupt)
+        self._state = PipelineState.CANCELLED if interrupted else PipelineState.FAILED
+        self._error, self._trace = error, error.__traceback__
+        if not self._waiting and threading.current_thread() is not threading.main_thread():
+            logger.error('a stream has failed, and wait_until_finish will raise the error: %s: %s',
+                         type(error).__name__, error)
+
+
+def _patience(deadline: float | None) -> float:
+    return PATIENCE if deadline is None else max(0.0, min(PATIENCE, deadline - time.monotonic()))
 
 
 def run_stream(graph: Graph, options: PipelineOptions, workers: int) -> StreamResult:
@@ -145,11 +225,13 @@ def run_stream(graph: Graph, options: PipelineOptions, workers: int) -> StreamRe
     hosts: Hosts = InlineHosts() if workers == 1 else ProcessHosts(workers, local.start_method)
     run = Run(uuid.uuid4().hex[:12], local.bundle_size)
     driver = StreamDriver(plan, hosts, run, result, metrics, clock)
-    if ends(plan):
+    finite = ends(plan)
+    result.show(finite, local.status)
+    if finite:
         result.run(driver)
         result.wait_until_finish()
     else:
-        threading.Thread(target=result.run, args=(driver,), name=f'bourne stream {run.id}', daemon=True).start()
+        result.start(driver, f'bourne stream {run.id}')
     return result
 
 
@@ -157,5 +239,3 @@ def ends(plan: Plan) -> bool:
     """True if all data ends, that of a script for tests included."""
     return clock_of(plan) is not None or all(
         op.payload.source.bounded for op in plan.ops if isinstance(op.payload, Read))
-
-
