@@ -51,9 +51,6 @@ from bourne.sdk.model.timestamp import MAX_MICROS, MIN_MICROS, Timestamp
 from bourne.sdk.model.trigger import AccumulationMode, Windowing
 from bourne.sdk.model.window import TimestampCombiner
 
-#: About how many bytes a slot takes.
-SLOT = 450
-
 _EARLY, _ON_TIME, _LATE = PaneInfoTiming.EARLY, PaneInfoTiming.ON_TIME, PaneInfoTiming.LATE
 _ATOMS = frozenset({str, int, bytes, bool, type(None)})
 
@@ -124,6 +121,9 @@ class Firing:
       gathering: how elements are kept.
       windowing: their windowing.
     """
+
+    #: About how many bytes a key and window takes, with a short key and without its values.
+    ENTRY = 350
 
     def __init__(self, gathering: Gathering, windowing: Windowing) -> None:
         self.dropped = 0
@@ -369,7 +369,7 @@ class Firing:
             entries += 1
             if slot.value is not NOTHING:
                 values += 1 if size is None else size(slot.value)
-        return Size(entries, entries * SLOT + values * VALUE)
+        return Size(entries, entries * self.ENTRY + values * VALUE)
 
     def saved(self) -> Iterable[Saved]:
         """What is held, as plain data: keys, and for each what :meth:`restore` needs by window."""

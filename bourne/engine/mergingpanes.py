@@ -51,6 +51,8 @@ class _Windows:
 class MergingPanes(Firing):
     """Groups or combines by key and window, for windows that merge. A :class:`~bourne.engine.keyed.Keyed`."""
 
+    ENTRY = 800
+
     def __init__(self, gathering: Gathering, windowing: Windowing) -> None:
         super().__init__(gathering, windowing)
         self._keys: dict[Any, _Windows] = {}

@@ -28,8 +28,8 @@ from bourne.sdk.model.timestamp import MAX_MICROS, MIN_MICROS
 from bourne.sdk.model.trigger import AfterWatermark, DefaultTrigger, Windowing
 from bourne.sdk.model.window import TimestampCombiner
 
-#: About how many bytes a key takes in a table, and a value in a list.
-ENTRY, VALUE = 200, 60
+#: About how many bytes a short key takes in a table, and a value in a list.
+ENTRY, VALUE = 120, 60
 
 Tables = dict[Any, dict[Any, Any]]
 Insert = Callable[[Tables, Bundle], None]
