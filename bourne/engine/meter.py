@@ -6,7 +6,7 @@ import time
 from collections.abc import Mapping
 
 from bourne.engine.blocks import Block
-from bourne.engine.memory import ENTRY, resident
+from bourne.engine.memory import resident
 from bourne.engine.pace import Pace
 from bourne.engine.plan.stage import BY_KEY
 from bourne.engine.program.program import Program
@@ -47,8 +47,7 @@ class Meter:
           paces: those by which elements were taken.
         """
         program = self._program
-        tables = ENTRY * program.most_entries
-        held = self._input + tables + sum(pace.largest for pace in paces)
+        held = self._input + program.most_kept + sum(pace.largest for pace in paces)
         program.metrics.distribution(program.stage.name, HELD_BYTES).update(held)
         program.metrics.distribution(program.stage.name, RESIDENT_BYTES).update(max(self._resident, resident()))
 

@@ -14,7 +14,6 @@ from bourne.engine.blocks import Block, BlockStore
 from bourne.engine.bundle import Bundle
 from bourne.engine.exchange import Partitioned, Route, Router
 from bourne.engine.feeding import cut, polled
-from bourne.engine.memory import ENTRY
 from bourne.engine.meter import Meter
 from bourne.engine.oversize import Piece, pieces
 from bourne.engine.pace import Pace, target_for
@@ -134,8 +133,8 @@ class StageInstance:
         self._target = target_for(run.group_memory)
         self._readers = {name: other for other in plan.stages if other.entry == BY_KEY for name in other.inputs}
         with self._sampled(None):
-            entries = run.group_memory / ENTRY if run.group_memory is not None else math.inf
-            self._program = Program(plan, stage, _views(plan, stage, sides, store), entries, run.bundle_size)
+            memory = run.group_memory if run.group_memory is not None else math.inf
+            self._program = Program(plan, stage, _views(plan, stage, sides, store), memory, run.bundle_size)
             self._program.now = run.now
         self._open = False
 

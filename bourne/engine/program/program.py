@@ -16,7 +16,6 @@ the functions by then.
 from __future__ import annotations
 
 import math
-from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
 from functools import partial
@@ -30,7 +29,7 @@ from bourne.engine.grouping import emit
 from bourne.engine.keyed import Hold, Size
 from bourne.engine.memory import ENTRY, estimate
 from bourne.engine.pace import Pace
-from bourne.engine.plan.stage import Op, Plan, PreCombine, Stage
+from bourne.engine.plan.stage import Op, Plan, Stage
 from bourne.engine.program import lifecycle, runtime
 from bourne.engine.program.binding import Views, bind
 from bourne.engine.program.calls import Calls
@@ -39,6 +38,7 @@ from bourne.engine.program.layout import Layout, Port
 from bourne.engine.program.notes import annotate, concerning, ended
 from bourne.engine.program.source import Origin, compile_source, function_of
 from bourne.engine.program.stateful import OUTPUTS, Made, StatefulOperator
+from bourne.engine.program.tables import Tables
 from bourne.engine.state import Row
 from bourne.engine.windows import raw_windows
 from bourne.errors import ExecutionError
@@ -71,18 +71,17 @@ class Program:
       plan: the plan.
       stage: one of its stages, with user functions that nobody else uses.
       views: for operator and side input number, how a side input is looked up.
-      table_entries: how many accumulators a table holds before they are sent on.
+      table_memory: how many bytes accumulators may take before they are sent on.
       bundle_size: the most elements of a bundle, or ``None`` to let the program choose.
 
     Attributes:
-      most_entries: the most accumulators that tables held in the task, as far as its pace looked.
+      most_kept: the most bytes that accumulators took in the task, as far as was looked.
       now: processing time, in microseconds, while bundles are processed: for timers. Whoever drives the program owns
         the clock.
     """
 
-    def __init__(self, plan: Plan, stage: Stage, views: Views | None = None, table_entries: float = math.inf,
+    def __init__(self, plan: Plan, stage: Stage, views: Views | None = None, table_memory: float = math.inf,
                  bundle_size: int | None = None) -> None:
-        self._table_entries = table_entries
         self.stage = stage
         self.layout = Layout(plan, stage)
         self._writers: dict[str, Writer[Any]] = {}
@@ -103,9 +102,8 @@ class Program:
         self._prone: frozenset[int] = frozenset()
         self._loops: dict[tuple[str, int, frozenset[int]], tuple[Callable[..., list[Any]], tuple[Port, ...]]] = {}
         self._origins: dict[CodeType, tuple[Origin | None, ...]] = {}
-        self._tables: dict[int, Any] = {
-            number: defaultdict(dict) for number, op in enumerate(stage.ops) if isinstance(op.payload, PreCombine)}
-        self._names = bind(self.layout, views or {}, self._tables) | {
+        self._tables = Tables(stage.ops, table_memory)
+        self._names = bind(self.layout, views or {}, self._tables.by_op) | {
             'counts': self._counts, 'kinds': [None] * len(stage.ops), 'stray': self._stray, 'contexts': {},
             'tops': self.tops, 'finalizer': self.finalizer}
         if self._stateful is not None:
@@ -139,7 +137,7 @@ class Program:
         self._writers = writers
         self._leave = leave
         self._pace = pace
-        self._kept = self.most_entries = 0
+        self._kept = self.most_kept = 0
         self.metrics = MetricsContainer(self.stage.ops[0].label)
         self.finalizer.callbacks.clear()
 
@@ -168,8 +166,6 @@ class Program:
             for part in self._parts(bundle):
                 self._dispatch(part, collection)
             self._finish_bundle()
-        if self._tables:
-            self._flush_tables(self._table_entries)
 
     def _start_bundle(self) -> None:
         if self._stateful is not None:
@@ -195,20 +191,17 @@ class Program:
         while start < count:
             stop = min(start + pace.limit, count)
             yield bundle if stop - start == count else bundle.take(slice(start, stop))
-            entries = self._entries()
+            self._tables.took(stop - start)
+            entries = self._tables.entries
             pace.add(ENTRY * max(0, entries - self._kept))
             pace.took(stop - start)
-            self.most_entries = max(self.most_entries, entries)
-            if entries > self._table_entries:
-                self._flush_tables(self._table_entries)
+            self.most_kept = max(self.most_kept, self._tables.size)
+            if self._tables.full:
+                self._flush_tables()
                 pace.forget()
-                entries = self._entries()
+                entries = 0
             self._kept = entries
             start = stop
-
-    def _entries(self) -> int:
-        """How many accumulators are in tables."""
-        return sum(len(table) for tables in self._tables.values() for table in tables.values())
 
     def process_root(self, bundle: Bundle) -> None:
         """The same for a bundle of what the stage's root operator gave."""
@@ -232,7 +225,7 @@ class Program:
     def finish(self) -> None:
         """Puts what was combined into the outputs, and the built-in counts into the metrics."""
         with current_container(self.metrics):
-            self._flush_tables(0)
+            self._flush_tables()
         for number, op in enumerate(self.stage.ops):
             self._report(op.label, MAIN, self.layout.unread(number))
             for tag, name in op.outputs.items():
@@ -274,8 +267,9 @@ class Program:
                 made = self.step(0, 'on_timer', self._stateful.fire, chain((first,), firings), self._most_outputs)
                 self._emit_made(made)
                 self._finish_bundle()
-        if self._tables:
-            self._flush_tables(self._table_entries)
+        self._tables.took(0)
+        if self._tables.full:
+            self._flush_tables()
 
     def _emit_made(self, made: Made) -> None:
         """Sends what timers gave through the rest of the stage."""
@@ -460,11 +454,12 @@ class Program:
         """The same for the writing operator of that label."""
         return self.step(self._sinks[label], method, action, *args)
 
-    def _flush_tables(self, above: float) -> None:
-        """Sends on what is in tables with more than so many entries."""
-        for number, tables in self._tables.items():
-            if sum(map(len, tables.values())) > above:
+    def _flush_tables(self) -> None:
+        """Sends on what is in tables."""
+        for number, tables in self._tables.by_op.items():
+            if any(tables.values()):
                 self.step(number, 'compact', self._flush, self.stage.ops[number], tables)
+        self._tables.emptied()
 
     def _flush(self, op: Op, tables: Any) -> None:
         if MAIN not in op.outputs:
