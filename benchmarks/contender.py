@@ -11,23 +11,10 @@ import json
 import resource
 import sys
 import time
-from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
+from collections.abc import Callable
+from typing import Any
 
-
-class Answer(NamedTuple):
-    """What a contender returns that has measured something itself.
-
-    Attributes:
-      result: what it computed.
-      numbers: what it measured, by names with units. The less the better.
-    """
-
-    result: Any
-    numbers: Mapping[str, float]
-
-    def __str__(self) -> str:
-        return str(self.result)
+from benchmarks.numbers import Answer
 
 
 def answer(run: Callable[[], Any], report: Callable[[Any], dict[str, Any]]) -> None:

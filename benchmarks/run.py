@@ -49,6 +49,8 @@ def show(name: str, row: dict[str, Any]) -> None:
     for contender, one in row['contenders'].items():
         ratio = f'{one["cpu"] / hand["cpu"]:6.2f} x' if hand else ''
         print(f'  {contender:26}{one["cpu"]:8.2f} s CPU {ratio} {one["wall"]:8.2f} s {one["memory"]:6} MB')
+        for what, number in one['numbers'].items():
+            print(f'  {"":26}{number:8g} {what}')
     for contender, reason in row['failed'].items():
         print(f'  {contender:26} {reason}')
     for goal in row['goals']:

@@ -148,8 +148,8 @@ def test_what_is_chosen() -> None:
         return [work.name for work in every if run.chosen(work.name, work.section, only)]
 
     assert len(names('')) == len(every)
-    assert names('nexmark') == [f'nexmark-q{number}' for number in range(9)]
-    assert names('q5, core') == ['wordcount', 'chain', 'windows', 'join', 'nexmark-q5']
+    assert names('nexmark-q') == [f'nexmark-q{number}' for number in range(9)]
+    assert names('q5, core') == ['wordcount', 'chain', 'windows', 'join', 'nexmark-q5', 'streams-q5']
 
 
 def test_a_run_renews_its_rows_and_leaves_the_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

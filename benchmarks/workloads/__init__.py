@@ -5,10 +5,21 @@ from __future__ import annotations
 from functools import cache
 
 from benchmarks.workload import Workload
-from benchmarks.workloads import core, files, grouping, memory, nexmark, processes, routing
+from benchmarks.workloads import (
+    core,
+    files,
+    grouping,
+    memory,
+    nexmark,
+    nexmarkstreams,
+    processes,
+    routing,
+    streamloop,
+    streams,
+)
 
 #: In the order of the page.
-FAMILIES = (core, grouping, routing, files, processes, memory, nexmark)
+FAMILIES = (core, grouping, routing, files, processes, memory, streams, streamloop, nexmark, nexmarkstreams)
 
 
 @cache
