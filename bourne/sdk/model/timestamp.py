@@ -59,6 +59,9 @@ class Duration:
         """The span in seconds, as a float if it has a fraction."""
         return self.micros // MICROS if self.micros % MICROS == 0 else self.micros / MICROS
 
+    def __float__(self) -> float:
+        return self.micros / MICROS
+
     def __reduce__(self) -> Any:
         return (_duration, (self.micros,))
 

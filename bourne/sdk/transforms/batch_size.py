@@ -100,7 +100,7 @@ class BatchSizeEstimator:
         """Measures the block around which it is as the time that a batch takes."""
         start = self.clock()
         yield
-        seconds = self.clock() - start
+        seconds = float(self.clock() - start)
         self.note(size, seconds)
         # The first batch pays for what is set up when it is needed first.
         if self._warm:
