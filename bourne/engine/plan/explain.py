@@ -8,6 +8,7 @@ from bourne.engine.plan.stage import Op, Plan, Stage
 from bourne.sdk.graph.nodes import MAIN
 from bourne.sdk.model.combinefn import known_name
 from bourne.sdk.model.known import Known, short
+from bourne.sdk.model.stateful import stateful_parts
 
 
 def explain(plan: Plan) -> str:
@@ -45,6 +46,10 @@ def _detail(op: Op) -> str:
     fn: Any = getattr(payload, 'fn', None)
     if isinstance(fn, Known):
         return f' {fn.name}'
+    if op.is_stateful:
+        parts = stateful_parts(fn)
+        names = [*parts.states, *(f'timer {name}' for name in parts.timers)] if parts is not None else []
+        return f' remembers {", ".join(names)}'
     if op.kind in ('PreCombine', 'MergeCombine', 'Combine'):
         default = ' with default' if getattr(payload, 'default', False) else ''
         return f' {known_name(fn) or fn.default_label()}{default}'
