@@ -77,7 +77,7 @@ class ProcessHosts:
             ours, theirs = controls[number]
             kept = {id(pipe) for pipe in (theirs, *mesh[number].values())}
             others = [pipe for pipe in ends if id(pipe) not in kept] if self._start_method == 'fork' else []
-            setting = cloudpickle.dumps((plan, run, splits[number], RuntimeValueProvider.runtime_options,
+            setting = cloudpickle.dumps((plan, run, splits[number], RuntimeValueProvider.current(),
                                          registry.get_custom_type_coder_tuples()), protocol=5)
             process = start_process(context, serve, (theirs, mesh[number], others, setting, number, self.count))
             self._workers.append(_Worker(number, process, ours))
@@ -140,12 +140,7 @@ class ProcessHosts:
             if self._workers:
                 self._all('close', time.monotonic() + PATIENCE)
         finally:
-            for worker in self._workers:
-                worker.pipe.close()
-                worker.process.kill()
-            for worker in self._workers:
-                worker.process.join()
-            self._workers.clear()
+            self._abandon()
             atexit.unregister(self.kill)
 
     def _all(self, command: str, deadline: float | None = None) -> list[Any]:
@@ -198,6 +193,7 @@ class ProcessHosts:
         for worker in self._workers:
             worker.pipe.close()
             worker.process.kill()
-        for worker in self._workers:
+        while self._workers:
+            worker = self._workers.pop()
             worker.process.join()
-        self._workers.clear()
+            worker.process.close()
