@@ -64,10 +64,12 @@ def _peak() -> float:
 def main(workload: str, contender: str, scale: str) -> None:
     """Runs one contender of a workload. The contender ``prepare`` only makes the input."""
     from benchmarks.workloads import workloads
+    from benchmarks.workloads.common import warm_up
 
     chosen = workloads(float(scale))[workload]
     given = chosen.prepare()
     if contender != 'prepare':
+        warm_up()
         answer(lambda: measured(lambda: chosen.contenders[contender](given)), dict)
 
 

@@ -19,9 +19,9 @@ workloads whose name or section has that in it.
 
 Every pipeline stands beside the loop that a good engineer would write by hand for the same input, and must return the
 same result. Each runs in a process of its own, in turn, several times: of the times the best counts, of the memory the
-most. CPU time is user and system time of all processes together, wall-clock time is what a user waits. Memory is the
-peak of the resident memory of all processes together, with their input; what they share counts once. A ratio is CPU
-time in that of the loop by hand.
+most. What takes place once in a process, such as imports, is measured by itself. CPU time is user and system time of
+all processes together, wall-clock time is what a user waits. Memory is the peak of the resident memory of all processes
+together, with their input; what they share counts once. A ratio is CPU time in that of the loop by hand.
 """
 
 #: Cores that other programs may keep busy before the page says so: wall-clock times are then worth less.
