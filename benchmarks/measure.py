@@ -80,7 +80,8 @@ def measure(command: Sequence[str]) -> Measure:
                 process.wait()
                 errors.seek(0)
                 written = errors.read().split('\n')
-                raise ContenderFailed(next(filter(str.strip, reversed(written)), 'it said nothing')) from None
+                silent = f'it ended with status {process.returncode} and said nothing'
+                raise ContenderFailed(next(filter(str.strip, reversed(written)), silent)) from None
     if 'missing' in answer:
         raise ContenderFailed(answer['missing'])
     # What a contender knows about itself is more precise than what is seen from here.
