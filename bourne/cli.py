@@ -10,7 +10,7 @@ import os
 import sys
 import traceback
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, nullcontext, redirect_stdout
+from contextlib import contextmanager, redirect_stdout
 from types import TracebackType
 from typing import Any
 
@@ -22,6 +22,7 @@ from bourne.engine.program.program import describe_program
 from bourne.errors import GraphError, OptionsError, PipelineError, TransformError, UnsupportedError
 from bourne.sdk.graph import check
 from bourne.sdk.graph.graph import Graph
+from bourne.sdk.graph.nodes import Read
 from bourne.sdk.metrics import MetricResults
 from bourne.sdk.model.metric import MetricsContainer
 from bourne.sdk.options import OptionsContext, PipelineOptions, runner_name
@@ -38,6 +39,10 @@ _EXPLAIN_HELP = """\
 PATH is a saved pipeline, a Python script, or the name of a module. Nothing runs: pipelines of a script are only
 described, and what the script prints goes to stderr. Without any of the options below, the graph, the plan after
 each pass and the stages are shown. Arguments that are left go to the script."""
+
+
+#: Options of `bourne run` that are options of pipelines.
+_SHOWN = ('profile', 'status')
 
 
 class _Mistake(Exception):
@@ -91,6 +96,7 @@ def _parser() -> Any:
     run.add_argument('path', metavar='PATH')
     run.add_argument('--runner', metavar='NAME', help='where to run, whatever the pipeline itself says')
     run.add_argument('--profile', action='store_true', help='show at the end which transform took the time')
+    run.add_argument('--status', action='store_true', help='show how a stream stands while it runs')
     run.set_defaults(command=_run)
 
     explain = commands.add_parser('explain', allow_abbrev=False, formatter_class=raw, description=_EXPLAIN_HELP,
@@ -103,6 +109,8 @@ def _parser() -> Any:
                          help='the generated source of all stages, or of one, by number or name')
     explain.add_argument('--mermaid', action='store_true', help='the graph as a Mermaid flowchart')
     explain.add_argument('--json', action='store_true', help='the graph as JSON, as `bourne run` takes it')
+    explain.add_argument('--streaming', action='store_true',
+                         help='explain it as a stream, also if all of its data is bounded')
     explain.set_defaults(command=_explain)
 
     version = commands.add_parser('version', help='print the version')
@@ -125,7 +133,7 @@ def _run(parser: Any, options: Any, rest: list[str]) -> None:
         with _mistakes():
             override.runner = find_runner(runner_name(options.runner)) if options.runner else None
         try:
-            with OptionsContext(profile=True) if options.profile else nullcontext():
+            with OptionsContext(**{name: True for name in _SHOWN if getattr(options, name)}):
                 _run_program(kind, options.path, rest)
         finally:
             override.runner = None
@@ -133,7 +141,7 @@ def _run(parser: Any, options: Any, rest: list[str]) -> None:
     graph = _load(options.path)
     with _mistakes():
         flags = [*rest, *([f'--runner={options.runner}'] if options.runner else []),
-                 *(['--profile'] if options.profile else [])]
+                 *(f'--{name}' for name in _SHOWN if getattr(options, name))]
         merged = _merged_options(graph, flags)
         runner = find_runner(runner_name(merged))
     with _user_traceback(UnsupportedError, PipelineError, TransformError):
@@ -158,7 +166,7 @@ def _explain(parser: Any, options: Any, rest: list[str]) -> None:
     if path is None:
         parser.error('explain needs a PATH')
     kind = _kind(path)
-    graphs = [_load(path)] if kind == 'graph' else _graphs_of(kind, path, rest, options.json)
+    graphs = [_load(path)] if kind == 'graph' else _graphs_of(kind, path, rest, options)
     if kind == 'graph' and rest:
         raise _Mistake(f'a saved pipeline takes no arguments to be explained, got {" ".join(rest)}')
     if not graphs:
@@ -174,6 +182,8 @@ def _sections(graph: Graph, options: Any, source: str | None) -> Iterator[str]:
     chosen = [options.graph, options.passes, options.plan, source is not None, options.mermaid, options.json]
     usual = not any(chosen)
     titled = usual or sum(chosen) > 1
+    streaming = options.streaming or _is_stream(graph)
+    of_stream = ' of the stream' if streaming else ''
 
     def titled_as(title: str, text: str) -> str:
         return f'== {title} ==\n{text}' if titled else text
@@ -185,32 +195,30 @@ def _sections(graph: Graph, options: Any, source: str | None) -> Iterator[str]:
     if options.json:
         yield titled_as('json', graph.to_json(indent=1))
     if options.passes or usual:
-        yield titled_as('plan after each pass', _passes(graph))
+        yield titled_as(f'plan{of_stream} after each pass', _passes(graph, streaming))
     if options.plan or usual:
-        yield titled_as('plan', _plan(graph))
+        yield titled_as(f'plan{of_stream}', explain(compile_plan(graph, streaming=streaming)))
     if source is not None:
-        yield titled_as('source', _sources(graph, source))
+        yield titled_as('source', _sources(compile_plan(graph, streaming=streaming), source))
 
 
-def _passes(graph: Graph) -> str:
+def _is_stream(graph: Graph) -> bool:
+    """True if a pipeline runs as a stream, by its options or because some of its data has no end."""
+    return bool(graph.options.get('streaming')) or any(
+        isinstance(transform.payload, Read) and not transform.payload.source.bounded for transform in graph.transforms)
 
+
+def _passes(graph: Graph, streaming: bool) -> str:
     parts = []
     before = ''
-    for name, plan in passes(graph):
+    for name, plan in passes(graph, streaming=streaming):
         text = explain(plan)
         parts.append(f'-- {name}\n{text}' if text != before else f'-- {name}: no change\n')
         before = text
     return '\n'.join(parts)
 
 
-def _plan(graph: Graph) -> str:
-
-    return explain(compile_plan(graph))
-
-
-def _sources(graph: Graph, wanted: str) -> str:
-
-    plan = compile_plan(graph)
+def _sources(plan: Plan, wanted: str) -> str:
     found = [(number, stage) for number, stage in enumerate(plan.stages, 1)
              if wanted in ('', str(number), stage.name)]
     if not found:
@@ -257,11 +265,11 @@ class _Describer(PipelineRunner):
         return _Described()
 
 
-def _graphs_of(kind: str, path: str, arguments: list[str], as_json: bool) -> list[Graph]:
+def _graphs_of(kind: str, path: str, arguments: list[str], options: Any) -> list[Graph]:
     """The graphs of all pipelines that a program would run."""
-    describer = override.runner = _Describer(as_json)
+    describer = override.runner = _Describer(options.json)
     try:
-        with redirect_stdout(sys.stderr):
+        with redirect_stdout(sys.stderr), OptionsContext(**({'streaming': True} if options.streaming else {})):
             _run_program(kind, path, arguments)
     except (_Failed, SystemExit) as error:
         if not describer.graphs:

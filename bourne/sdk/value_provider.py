@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import threading
 from collections.abc import Callable, Mapping
 from typing import Any, ClassVar, Generic, TypeVar
 
@@ -15,6 +16,9 @@ F = TypeVar('F', bound=Callable[..., Any])
 
 class RuntimeValueProviderError(PipelineError):
     """A value was asked for before the pipeline ran."""
+
+
+_thread = threading.local()
 
 
 class ValueProvider(Generic[T]):
@@ -85,10 +89,10 @@ class RuntimeValueProvider(ValueProvider[T]):
         self.default_value = default_value
 
     def is_accessible(self) -> bool:
-        return RuntimeValueProvider.runtime_options is not None
+        return RuntimeValueProvider.current() is not None
 
     def get(self) -> T:
-        if RuntimeValueProvider.runtime_options is None:
+        if RuntimeValueProvider.current() is None:
             raise RuntimeValueProviderError(
                 f'{self}.get() was called while the pipeline is built; its value is known only when the '
                 f'pipeline runs. Pass the provider on and call get() in the DoFn, or give '
@@ -98,10 +102,21 @@ class RuntimeValueProvider(ValueProvider[T]):
     @classmethod
     def get_value(cls, option_name: str, value_type: Callable[[Any], U], default_value: U) -> U:
         """The option's value in the running pipeline, or the default if it is not set (or nothing runs)."""
-        value = (RuntimeValueProvider.runtime_options or {}).get(option_name)
+        value = (RuntimeValueProvider.current() or {}).get(option_name)
         if isinstance(value, ValueProvider):
             value = value.get() if isinstance(value, StaticValueProvider) else None
         return default_value if value is None else value_type(value)
+
+    @classmethod
+    def current(cls) -> Mapping[str, Any] | None:
+        """The options of the pipeline that runs in this thread, else of the one that runs in this process."""
+        own: Mapping[str, Any] | None = getattr(_thread, 'options', None)
+        return RuntimeValueProvider.runtime_options if own is None else own
+
+    @classmethod
+    def keep_in_thread(cls, pipeline_options: Mapping[str, Any] | None) -> None:
+        """Makes options known to this thread as long as it lives: it goes on when ``Pipeline.run`` has returned."""
+        _thread.options = pipeline_options
 
     @classmethod
     def set_runtime_options(cls, pipeline_options: Mapping[str, Any] | None) -> None:

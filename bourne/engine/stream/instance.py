@@ -239,7 +239,7 @@ class Instance:
         if maker is not None:
             splits = {number: (split, self._tops.of_split(maker, number, self._delays[maker]), left)
                       for number, (split, _, left) in splits.items()}
-        head = self._keyed or self._program
+        head = self._keyed if self._keyed is not None else self._program
         return StageReport(self.watermark, lowest, watermarks, maker, head.hold(),
                            self._gate.wait() if self._gate is not None else None, self._taken, self._made, head.size(),
                            list(splits.values()))

@@ -32,6 +32,7 @@ from bourne.sdk.model.metric import MetricsContainer
 from bourne.sdk.model.status import StreamStatus
 from bourne.sdk.options import LocalOptions, PipelineOptions, TestOptions
 from bourne.sdk.runner import PipelineResult, PipelineState
+from bourne.sdk.value_provider import RuntimeValueProvider
 
 logger = logging.getLogger('bourne')
 
@@ -171,7 +172,13 @@ class StreamResult(PipelineResult):
     def start(self, driver: StreamDriver, name: str) -> None:
         """Runs the stream in a thread of its own."""
         self._drive(driver)
-        threading.Thread(target=self.run, args=(driver,), name=name, daemon=True).start()
+        options = RuntimeValueProvider.current()
+
+        def run() -> None:
+            RuntimeValueProvider.keep_in_thread(options)
+            self.run(driver)
+
+        threading.Thread(target=run, name=name, daemon=True).start()
 
     def run(self, driver: StreamDriver) -> None:
         """Runs the stream to its end."""
