@@ -251,7 +251,7 @@ def signalled(tmp_path: Path, number: int, mood: str, flags: tuple[str, ...], gr
         out, err = process.communicate(timeout=60)
     finally:
         process.kill()
-    gone, alive = psutil.wait_procs(children, timeout=60)
+    _, alive = psutil.wait_procs(children, timeout=60)
     assert not alive
     return process.returncode, out, err
 

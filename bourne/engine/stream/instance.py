@@ -59,6 +59,7 @@ class Instance:
         self._readers: Readers | None = None
         if root is not None and isinstance(root.payload, Read):
             self._readers = Readers(root.source, splits, self._step_source, run.bundle_size)
+        self._leaving = _leaving(plan, stage)
         self._delays = delays(stage)
         self._tops = Tops(self._delays, range(len(splits)) if self._readers else (0,))
         self._default = isinstance(root.payload, Combine) and root.payload.default \
@@ -231,7 +232,7 @@ class Instance:
         Args:
           committed: the watermarks of what commits of sinks return.
         """
-        watermarks = {name: committed.get(name, micros) for name, micros in self.watermarks.items()}
+        watermarks = {name: committed.get(name, self.watermarks[name]) for name in self._leaving}
         lowest = min(watermarks.values(), default=self._base())
         maker = next((number for number, delay in self._delays.items()
                       if self._tops.watermark(number, delay) == lowest), None)
@@ -249,6 +250,13 @@ def _keyed(plan: Plan, root: Op | None) -> Keyed | None:
     if root is None or not isinstance(root.payload, (GroupByKey, Combine)):
         return None
     return windowing_operator(root.payload, plan.collections[root.inputs[0]].windowing)
+
+
+def _leaving(plan: Plan, stage: Stage) -> list[str]:
+    """The collections that other stages read or, if there are none, those that this one does not."""
+    outside = {name for other in plan.stages if other is not stage for name in (*other.inputs, *other.side_inputs)}
+    inside = {name for op in stage.ops for name in (*op.inputs, *(one for names in op.side_inputs for one in names))}
+    return sorted(stage.produced & outside or stage.produced - inside)
 
 
 def _ports(root: Op | None) -> dict[str, list[int]]:

@@ -51,8 +51,8 @@ class StageReport(NamedTuple):
 
     Attributes:
       input_watermark: in microseconds of event time.
-      output_watermark: the least of what it makes.
-      watermarks: that of each collection that it makes.
+      output_watermark: the least of what leaves it.
+      watermarks: that of each collection that leaves it.
       maker: the number of the operator that makes the output watermark from the data, if one does.
       hold: what keeps the output watermark behind the input's, if anything does.
       wait: elements that wait in front of it, if any do.
@@ -150,8 +150,8 @@ class Statuses:
         if at >= MAX_MICROS:
             return None
         behind = report.input_watermark
-        sink = next((op for op in stage.sinks if any(report.watermarks[name] == at for name in op.outputs.values())),
-                    None)
+        sink = next((op for op in stage.sinks
+                     if any(report.watermarks.get(name) == at for name in op.outputs.values())), None)
         if sink is not None and behind > at:
             return Holder('commit', _at(at), sink.user_label)
         if report.maker is not None:

@@ -63,8 +63,8 @@ class ProcessHosts:
         """See :class:`bourne.engine.stream.driver.Hosts`."""
         from multiprocess import get_context
 
-        # A program may end while its stream goes on. The hosts do not listen to SIGTERM, by which multiprocess would end
-        # them then.
+        # A program may end while its stream goes on. The hosts do not listen to SIGTERM, by which multiprocess would
+        # end them then.
         atexit.register(self.kill)
         context = get_context(self._start_method)
         mesh: list[dict[int, Any]] = [{} for _ in range(self.count)]
