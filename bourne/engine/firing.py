@@ -160,7 +160,7 @@ class Firing:
         way = self._ways.get(port)
         if way is None:
             way = self._ways[port] = self._gathering.ways(port)
-        times = bundle.timestamps if type(bundle.timestamps) is list else repeat(bundle.timestamps)
+        times: Any = bundle.timestamps if type(bundle.timestamps) is list else repeat(bundle.timestamps)
         windows = bundle.windows if type(bundle.windows) is list else repeat(bundle.windows)
         try:
             self._insert(zip(bundle.values, times, windows), way, now)

@@ -80,7 +80,7 @@ def test_files_that_went_away_after_the_pipeline_was_built(read: Any, tmp_path: 
     p | Create([1]) | Map(touch)
     p | 'mine' >> read(str(data))
     data.unlink()
-    with pytest.raises(SourceError, match="there is no file '.*data'") as caught:
+    with pytest.raises(SourceError, match=r"there is no file '.*data'") as caught:
         p.run()
     assert "'mine" in caught.value.__notes__[0]
     assert list(tmp_path.iterdir()) == []

@@ -164,7 +164,8 @@ def test_a_range_of_an_ordered_list(pairs: list[tuple[int, int]], low: int, limi
         pair for pair in _in_order(pairs) if low <= pair[0] < limit]
 
 
-@pytest.mark.parametrize('fn', [sum, max, MeanCombineFn(), TopCombineFn(3), ToListCombineFn()], ids=['sum', 'max', 'mean', 'top', 'list'])
+@pytest.mark.parametrize('fn', [sum, max, MeanCombineFn(), TopCombineFn(3), ToListCombineFn()],
+                         ids=['sum', 'max', 'mean', 'top', 'list'])
 @given(values=st.lists(SMALL, min_size=1, max_size=30))
 def test_reading_a_combination_does_not_change_it(fn: Any, values: list[int]) -> None:
     spec = CombiningValueStateSpec('c', fn)

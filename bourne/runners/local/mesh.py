@@ -37,7 +37,8 @@ class Mesh:
         Raises:
           ExecutionError: if an element cannot be pickled; names it.
         """
-        bundles = {key: [b''.join(self._codec.encode(bundle).parts) for bundle in found] for key, found in parcel.bundles.items()}
+        bundles = {key: [b''.join(self._codec.encode(bundle).parts) for bundle in found]
+                   for key, found in parcel.bundles.items()}
         self._queue.put((host, pickle.dumps((parcel._replace(bundles={}), bundles), protocol=5)))
 
     def receive(self, host: int) -> Parcel:
