@@ -31,6 +31,8 @@ EXECUTORS = {
     'fork': ('--workers=2', '--bundle_size=50'),
     'fork, spilling': ('--workers=2', '--memory_budget=2000'),
     'spawn': ('--workers=2', '--start_method=spawn'),
+    'stream': ('--streaming',),
+    'stream, fork': ('--streaming', '--workers=2'),
 }
 
 

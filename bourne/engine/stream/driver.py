@@ -161,8 +161,8 @@ class StreamDriver:
           Cancelled: if it was.
           Exception: what made it fail; nothing that was not committed before is left.
         """
-        check_ends(self.plan)
         try:
+            check_ends(self.plan)
             self._splits = deal(self.plan, self.hosts.count)
             self.hosts.open(self.plan, self.run_info, self._splits)
             self._loop()
