@@ -28,9 +28,12 @@ from bourne.engine.stacks import Watched, spot_of
 from bourne.sdk.model.profile import Spot
 
 #: Seconds of processor time between two samples of a computing thread.
-COMPUTING = 0.005
-#: Seconds between two looks at whether the thread waits, and between two samples where there are no signals.
+COMPUTING = 0.01
+#: Seconds between two looks at a thread that waits, and at the most between two looks at one that computes: to look,
+#: one has to take the interpreter's lock from it.
 WAITING = 0.02
+SELDOM = 0.16
+#: Seconds between two samples where there are no signals.
 ALONE = 0.01
 #: Who gets the interpreter's lock this late, in seconds, had to ask for it: the thread was computing.
 LATE = 0.002
@@ -49,7 +52,9 @@ class Sampler:
         self._signals = False
         self._before: object = None
         self._spent = 0.0
-        self._seen = False
+        self._schedule = _schedule(self._thread)
+        self._idle = 0.0
+        self._last: Spot | None = None
 
     def __enter__(self) -> Sampler:
         self._signals = self._take_signals()
@@ -76,12 +81,14 @@ class Sampler:
           stage: the stage.
           program: its program, once there is one.
         """
-        self._seen = False
+        self._last, self._idle = None, self._idle_now()
         self._watched = Watched.of(number, stage, program)
         try:
             yield
         finally:
             self._watched = None
+            if self._last is not None:
+                self._waited(self._last, self._idle_now())
 
     def take(self) -> dict[Spot, float]:
         """Seconds by spot since the last call."""
@@ -117,22 +124,36 @@ class Sampler:
     # Waiting: in a thread of its own.
 
     def _look(self) -> None:
-        pause = WAITING if self._signals else ALONE
-        theirs, ours = _schedule(self._thread), _schedule(threading.current_thread())
-        idle_before = 0.0
+        queued = _schedule(threading.current_thread())
+        pause, before = WAITING if self._signals else ALONE, time.monotonic()
         while True:
-            due, queued = time.monotonic() + pause, ours()[1]
+            due = time.monotonic() + pause - queued()[1]
             if self._stop.acquire(timeout=pause):
                 return
-            now = time.monotonic()
-            watched = self._watched
-            if watched is None or (self._signals and now - due - (ours()[1] - queued) > LATE):
+            late, watched = time.monotonic() - queued()[1] - due, self._watched
+            if watched is None:
                 continue
-            idle = now - sum(theirs()) if self._signals else now
-            if self._seen and idle > idle_before:
-                spot = spot_of(sys._current_frames().get(self._thread.ident or 0), watched)
-                self._waiting[spot] = self._waiting.get(spot, 0.0) + idle - idle_before
-            self._seen, idle_before = True, idle
+            if self._signals and late > LATE:
+                pause = min(2 * pause, SELDOM)
+                continue
+            now, idle = time.monotonic(), self._idle_now()
+            if self._signals:
+                pause = WAITING if 2 * (idle - self._idle) > now - before else min(2 * pause, SELDOM)
+            before = now
+            self._waited(spot_of(sys._current_frames().get(self._thread.ident or 0), watched), idle)
+
+    def _waited(self, spot: Spot, idle: float) -> None:
+        """All that was waited since the last look is taken to have been where the thread waits now."""
+        if idle > self._idle:
+            self._waiting[spot] = self._waiting.get(spot, 0.0) + idle - self._idle
+        self._last, self._idle = spot, idle
+
+    def _idle_now(self) -> float:
+        """A clock of the seconds in which the thread neither ran nor waited for a processor that others had.
+
+        Without signals it simply goes on.
+        """
+        return time.monotonic() - (sum(self._schedule()) if self._signals else 0.0)
 
 
 def _schedule(thread: threading.Thread) -> Callable[[], tuple[float, float]]:

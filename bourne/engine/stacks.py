@@ -14,6 +14,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Mapping
+from functools import cache
 from types import FrameType
 from typing import NamedTuple
 
@@ -121,18 +122,9 @@ def _line_number(frame: FrameType) -> int:
     return lines[-1] if lines else frame.f_code.co_firstlineno
 
 
-_origins: dict[str, str] = {}
-
-
+@cache
 def _origin(file: str) -> str:
-    """Whose code is in a file: the user's, a library's, bourne's own, or a part of the engine with a name."""
-    found = _origins.get(file)
-    if found is None:
-        found = _origins[file] = _find_origin(file)
-    return found
-
-
-def _find_origin(file: str) -> str:
+    """Whose code is in a file: the user's, a library's, the engine's, or a part of the engine with a name."""
     if file.startswith(_HOME):
         name = file[len(_HOME):].replace(os.sep, '/')
         if name.startswith(('engine/', 'runners/')):
@@ -149,9 +141,8 @@ def _line(frame: FrameType) -> str:
     return f'{_short_path(code.co_filename)}:{_line_number(frame)} {code.co_qualname}'
 
 
+@cache
 def _short_path(file: str) -> str:
     """The path as it is shortest: within the working directory, or within a directory that modules are found in."""
-    for base in (os.getcwd(), *sys.path):
-        if base and file.startswith(base.rstrip(os.sep) + os.sep):
-            return file[len(base.rstrip(os.sep)) + 1:]
-    return file
+    bases = [base.rstrip(os.sep) + os.sep for base in (os.getcwd(), *sys.path) if base]
+    return min((file[len(base):] for base in bases if file.startswith(base)), key=len, default=file)
