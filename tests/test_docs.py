@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 DOCS = Path(__file__).resolve().parent.parent / 'docs'
-PAGES = [DOCS / name for name in ('programming-guide.md', 'triggers.md', 'state.md', 'beam.md', 'keys.md')]
+PAGES = [DOCS / name for name in ('programming-guide.md', 'triggers.md', 'streams.md', 'state.md', 'beam.md', 'keys.md')]
 
 
 def blocks(page: Path) -> Iterator[tuple[int, str, str | None]]:
