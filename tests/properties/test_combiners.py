@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -234,3 +235,25 @@ def test_each_reduction_is_known_and_each_is_tested() -> None:
 def test_the_best_none_of_some() -> None:
     made = Pipeline() | Create([3, 1, 2] * 10) | CombineGlobally(TopCombineFn(0)).without_defaults()
     assert values_of(EngineRunner(), made) == [[]]
+
+
+class Reduced(CombineFn):
+    """A function of the user whose names are its own affair."""
+
+    reduction = 'sum'
+
+    def create_accumulator(self, *args: Any, **kwargs: Any) -> int:
+        return 1
+
+    def add_input(self, mutable_accumulator: int, element: int, *args: Any, **kwargs: Any) -> int:
+        return mutable_accumulator * element
+
+    def merge_accumulators(self, accumulators: Iterable[int], *args: Any, **kwargs: Any) -> int:
+        return math.prod(accumulators)
+
+    def extract_output(self, accumulator: int, *args: Any, **kwargs: Any) -> int:
+        return accumulator
+
+
+def test_attributes_of_users_functions_say_nothing() -> None:
+    assert values_of(EngineRunner(), Pipeline() | Create([('k', 3), ('k', 4)]) | CombinePerKey(Reduced())) == [('k', 12)]

@@ -24,7 +24,7 @@ class CombineFn:
     """
 
     #: See :func:`reduction_name`.
-    reduction: ClassVar[str | None] = None
+    bourne_reduction: ClassVar[str | None] = None
 
     def setup(self, *args: Any, **kwargs: Any) -> None:
         """Prepares the instance. Called once before anything else where it runs."""
@@ -211,7 +211,7 @@ def known_name(fn: CombineFn) -> str | None:
 def reduction_name(fn: CombineFn) -> str | None:
     """The name of the short path that the engine has for the function, or ``None``.
 
-    A class that is not in this file gives it as its attribute ``reduction``. That is not inherited, since a subclass
-    may do something else.
+    A class that is not in this file gives it as its attribute ``bourne_reduction``. That is not inherited, since a
+    subclass may do something else.
     """
-    return known_name(fn) or vars(type(fn)).get('reduction')
+    return known_name(fn) or vars(type(fn)).get('bourne_reduction')

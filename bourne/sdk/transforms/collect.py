@@ -19,7 +19,7 @@ V = TypeVar('V')
 class ToListCombineFn(CombineFn):
     """A list of the values, in no particular order."""
 
-    reduction = 'list'
+    bourne_reduction = 'list'
 
     def create_accumulator(self, *args: Any, **kwargs: Any) -> list[Any]:
         return []
@@ -48,7 +48,7 @@ class ToListCombineFn(CombineFn):
 class ToSetCombineFn(CombineFn):
     """A set of the values, which must be hashable."""
 
-    reduction = 'set'
+    bourne_reduction = 'set'
 
     def create_accumulator(self, *args: Any, **kwargs: Any) -> set[Any]:
         return set()

@@ -67,7 +67,7 @@ class TopCombineFn(CombineFn):
       TransformError: if ``n`` is not a number of elements.
     """
 
-    reduction = 'top'
+    bourne_reduction = 'top'
 
     def __init__(self, n: int, key: Callable[[Any], Any] | None = None, reverse: bool = False) -> None:
         self._n = require_count(n, type(self).__name__)
@@ -129,7 +129,7 @@ class TopCombineFn(CombineFn):
 class Largest(TopCombineFn):
     """The ``n`` greatest values, greatest first."""
 
-    reduction = 'top'
+    bourne_reduction = 'top'
 
     def __init__(self, n: int, key: Callable[[Any], Any] | None = None) -> None:
         super().__init__(n, key)
@@ -138,7 +138,7 @@ class Largest(TopCombineFn):
 class Smallest(TopCombineFn):
     """The ``n`` least values, least first."""
 
-    reduction = 'top'
+    bourne_reduction = 'top'
 
     def __init__(self, n: int, key: Callable[[Any], Any] | None = None) -> None:
         super().__init__(n, key, reverse=True)
