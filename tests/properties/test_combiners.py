@@ -256,4 +256,5 @@ class Reduced(CombineFn):
 
 
 def test_attributes_of_users_functions_say_nothing() -> None:
-    assert values_of(EngineRunner(), Pipeline() | Create([('k', 3), ('k', 4)]) | CombinePerKey(Reduced())) == [('k', 12)]
+    made = Pipeline() | Create([('k', 3), ('k', 4)]) | CombinePerKey(Reduced())
+    assert values_of(EngineRunner(), made) == [('k', 12)]
