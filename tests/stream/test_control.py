@@ -20,7 +20,7 @@ from bourne.errors import PipelineError
 from bourne.sdk.model.dofn import DoFn
 from bourne.sdk.model.timestamp import MAX_TIMESTAMP
 from bourne.sdk.model.window import FixedWindows, TimestampedValue
-from bourne.sdk.options import PipelineOptions
+from bourne.sdk.options import OptionsWarning, PipelineOptions
 from bourne.sdk.runner import PipelineResult, PipelineState
 from bourne.sdk.testing import MemorySource, MemoryStream
 from bourne.sdk.testing.test_stream import ElementEvent, WatermarkEvent
@@ -202,9 +202,10 @@ def test_values_of_the_run_are_known_as_long_as_it_goes_on(flags: tuple[str, ...
 
 
 def test_a_batch_has_no_status_and_no_drain() -> None:
-    p = bourne.Pipeline()
+    p = bourne.Pipeline(argv=['--status'])
     p | bourne.Create([1])
-    result = p.run()
+    with pytest.warns(OptionsWarning, match='--status has no effect on batch'):
+        result = p.run()
     with pytest.raises(PipelineError, match=r'<LocalResult DONE> is a batch run: .* cannot be drained.*--streaming'):
         result.drain()
     with pytest.raises(PipelineError, match=r'<LocalResult DONE> is a batch run, .*Only a stream has a status'):

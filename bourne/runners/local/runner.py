@@ -95,6 +95,9 @@ class LocalRunner(PipelineRunner):
                               stacklevel=3)
             streaming: Any = import_module(STREAMING)
             return streaming.run_stream(graph, options, _workers(local))  # type: ignore[no-any-return]
+        if local.status:
+            warnings.warn('--status has no effect on batch pipelines, which show their progress; it shows how a stream '
+                          'stands', OptionsWarning, stacklevel=3)
         return self._run_batch(graph, local)
 
     @staticmethod
