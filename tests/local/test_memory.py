@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import errno
+import io
+import os
 import pickle
 import random
 import sys
@@ -19,6 +21,7 @@ from bourne.engine.bundle import Bundle, join
 from bourne.engine.memory import estimate
 from bourne.engine.oversize import StoredValues
 from bourne.errors import ExecutionError
+from bourne.runners.local import runner
 from bourne.runners.local.encoding import Codec
 from bourne.runners.local.filestore import FileStore
 from bourne.runners.local.spillstore import SpillStore
@@ -64,6 +67,26 @@ def test_a_large_key_in_one_input_of_a_join(tmp_path: Path, workers: str) -> Non
         sizes = joined | 'Sizes' >> Map(lambda row: (row[0], len(row[1]['left']), list(row[1]['right'])))
         assert_that(sizes, equal_to([(0, 4, ['a']), (1, 3, []), (2, 3, []), (7, 9_990, ['b']), (8, 0, ['c'])]))
     assert list(tmp_path.iterdir()) == []
+
+
+def test_values_outlive_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(runner, 'default_budget', lambda: 200_000)
+    found = dict([(x % 2 and x, x) for x in range(10_000)] | GroupByKey())
+    assert type(found[0]) is list
+    assert sorted(found[0]) == list(range(0, 10_000, 2))
+
+
+@pytest.mark.parametrize(('quota', 'expected'), [('max 100000', 8), ('150000 100000', 1), ('400000 100000', 4),
+                                                 ('10000 100000', 1), (None, 8)])
+def test_a_container_has_fewer_cores(monkeypatch: pytest.MonkeyPatch, quota: str | None, expected: int) -> None:
+    def fake_open(path: str, **_: Any) -> io.StringIO:
+        if quota is None:
+            raise FileNotFoundError(path)
+        return io.StringIO(quota)
+
+    monkeypatch.setattr('builtins.open', fake_open)
+    monkeypatch.setattr(os, 'sched_getaffinity', lambda process: set(range(8)), raising=False)
+    assert runner.cores() == expected
 
 
 @pytest.mark.parametrize('workers', WORKERS)

@@ -36,6 +36,9 @@ class FileStore:
       name: how the files of this process begin, unique among all that share the directory.
       compress_after: how many bytes are written before blocks are compressed.
       by_value: those who read have another main module than this process.
+
+    Attributes:
+      has_scratch: it was asked for a store for scratch, so that there may be values on disk.
     """
 
     def __init__(self, folder: str | os.PathLike[str], name: str, compress_after: float = math.inf,
@@ -46,6 +49,7 @@ class FileStore:
         self._folder = folder
         self._name = name
         self._number = 0
+        self.has_scratch = False
         self._file: Any = None
         self._path = ''
         self._offset = 0
@@ -130,6 +134,7 @@ class FileStore:
     def scratch(self, memory: int) -> BlockStore:
         """See :class:`bourne.engine.blocks.BlockStore`."""
         self._number += 1
+        self.has_scratch = True
         child = FileStore(self._folder, f'{self._name}-{self._number}', max(0, self._compress_after - self._written))
         return SpillStore(memory, child)
 

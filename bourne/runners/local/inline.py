@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import pickle
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, suppress
 from typing import TYPE_CHECKING
+
+import cloudpickle
 
 from bourne.engine.memory import resident
 from bourne.engine.plan.stage import Plan
@@ -52,13 +55,24 @@ class InlineExecutor:
         first = tasks[0]
         instance = StageInstance(self._plan, self._run, first.stage, first.sides, self.store, self._sampler)
         try:
-            results = [(task, instance.run(task, report)) for task in tasks]
+            results = [(task, self._kept(instance.run(task, report))) for task in tasks]
         except BaseException:
             with suppress(Exception):
                 instance.close()
             raise
         instance.close()
         return iter(results)
+
+    def _kept(self, result: TaskResult) -> TaskResult:
+        """A result that outlives the run: what a sink prepared may hold values that are on disk.
+
+        Such values become lists when they are pickled, as they are on their way from a worker.
+        """
+        if result.prepared and self._files.has_scratch:
+            with suppress(Exception):  # it holds something else that cannot be pickled, and need not be
+                prepared = pickle.loads(cloudpickle.dumps(result.prepared, protocol=5))
+                return result._replace(prepared=prepared)
+        return result
 
     def memory(self) -> int:
         """How many bytes of memory this process has; 0 if the system does not tell."""

@@ -6,8 +6,9 @@ import os
 import time
 import uuid
 import warnings
+from contextlib import suppress
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from bourne.engine.driver import Driver
 from bourne.engine.memory import default_budget
@@ -94,7 +95,7 @@ class LocalRunner(PipelineRunner):
                 warnings.warn('--profile has no effect on streams; it profiles batch pipelines', OptionsWarning,
                               stacklevel=3)
             streaming: Any = import_module(STREAMING)
-            return streaming.run_stream(graph, options, _workers(local))  # type: ignore[no-any-return]
+            return streaming.run_stream(graph, options, means(local).workers)  # type: ignore[no-any-return]
         if local.status:
             warnings.warn('--status has no effect on batch pipelines, which show their progress; it shows how a stream '
                           'stands', OptionsWarning, stacklevel=3)
@@ -105,10 +106,11 @@ class LocalRunner(PipelineRunner):
         metrics = MetricsContainer()
         profiling: Any = import_module(PROFILING) if local.profile else None
         profile = profiling.Profile() if profiling else None
-        executor = _executor(local, profile)
+        allowed = means(local)
+        executor = _executor(local, allowed, profile)
         progress = Progress(executor.memory)
         result = LocalResult(metrics, progress, profile)
-        run = Run(uuid.uuid4().hex[:12], local.bundle_size, group_memory(local), local.profile,
+        run = Run(uuid.uuid4().hex[:12], local.bundle_size, allowed.groups, local.profile,
                   time.time_ns() // 1000)
         driver = Driver(compile_plan(graph), executor, run, progress, metrics)
         start = time.monotonic()
@@ -124,7 +126,7 @@ class LocalRunner(PipelineRunner):
         finally:
             if profile is not None:
                 profile.elapsed = time.monotonic() - start
-                profile.processes = _workers(local)
+                profile.processes = allowed.workers
                 profiling.show(profile)
         result.finished(PipelineState.DONE)
         return result
@@ -136,25 +138,38 @@ def is_stream(graph: Graph, options: PipelineOptions) -> bool:
         isinstance(transform.payload, Read) and not transform.payload.source.bounded for transform in graph.transforms)
 
 
-def _executor(options: LocalOptions, profile: Profile | None) -> InlineExecutor | ProcessExecutor:
+class Means(NamedTuple):
+    """What a run may use of the machine.
+
+    Attributes:
+      workers: how many processes run tasks; 1 is the calling process itself.
+      blocks: how many bytes the blocks between stages may take: half of the budget.
+      groups: how many bytes the groups of one task may take, so that all workers together take the other half.
+    """
+
+    workers: int
+    blocks: int
+    groups: int
+
+
+def means(options: LocalOptions) -> Means:
+    """What the options allow, or else the machine."""
+    workers = options.workers or cores()
+    half = (options.memory_budget or default_budget()) // 2
+    return Means(workers, half, half // workers)
+
+
+def _executor(options: LocalOptions, allowed: Means, profile: Profile | None) -> InlineExecutor | ProcessExecutor:
     """Where the options want tasks to run."""
-    workers = _workers(options)
-    budget = options.memory_budget or default_budget()
-    if workers == 1:
-        return InlineExecutor(budget // 2, options.temp_dir, profile)
-    return ProcessExecutor(workers, options.start_method, options.temp_dir, budget // 2, profile)
+    if allowed.workers == 1:
+        return InlineExecutor(allowed.blocks, options.temp_dir, profile)
+    return ProcessExecutor(allowed.workers, options.start_method, options.temp_dir, allowed.blocks, profile)
 
 
-def _workers(options: LocalOptions) -> int:
-    """How many processes run tasks."""
-    return options.workers or _cores()
-
-
-def _cores() -> int:
-    """How many cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, 'sched_getaffinity') else os.cpu_count() or 1
-
-
-def group_memory(options: LocalOptions) -> int:
-    """How many bytes the groups of a task may take: half of the budget is theirs, the other half for blocks."""
-    return (options.memory_budget or default_budget()) // 2 // _workers(options)
+def cores() -> int:
+    """How many cores this process may use: those it may run on, or fewer if its container has a smaller share."""
+    count = len(os.sched_getaffinity(0)) if hasattr(os, 'sched_getaffinity') else os.cpu_count() or 1
+    with suppress(OSError, ValueError), open('/sys/fs/cgroup/cpu.max', encoding='utf-8') as file:
+        quota, period = map(int, file.read().split())  # without a limit the first one is a word
+        count = min(count, max(1, quota // period))
+    return count

@@ -19,11 +19,35 @@ def start_process(context: Any, target: Callable[..., Any], args: tuple[Any, ...
       args: the arguments.
     """
     process = context.Process(target=target, args=args, daemon=True)
-    with _main_left_alone(), warnings.catch_warnings():
+    with _main_left_alone(), _interrupts_held_back(context), warnings.catch_warnings():
         # Python warns of forking where there are threads. The worker takes no lock that one of them could hold.
         warnings.simplefilter('ignore', DeprecationWarning)
         process.start()
     return process
+
+
+def ignore_interrupts() -> None:
+    """For a process that was started: Ctrl-C at a terminal reaches it, too, but it is the coordinator that ends it."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    if hasattr(signal, 'pthread_sigmask'):
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGINT])
+
+
+@contextmanager
+def _interrupts_held_back(context: Any) -> Iterator[None]:
+    """Has a process started that no Ctrl-C ends, with a traceback, before it calls :func:`ignore_interrupts`."""
+    if not hasattr(signal, 'pthread_sigmask'):
+        yield
+        return
+    if context.get_start_method() != 'fork':
+        from multiprocess.resource_tracker import ensure_running
+
+        ensure_running()  # when it starts, it lets them through again
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def cause_of_death(exitcode: int | None) -> str:

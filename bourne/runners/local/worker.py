@@ -16,7 +16,6 @@ from __future__ import annotations
 import gc
 import os
 import pickle
-import signal
 import sys
 import time
 from contextlib import suppress
@@ -30,6 +29,7 @@ from bourne.engine.task import Run, StageInstance, Task, sampler_for
 from bourne.runners.local.collector import relaxed_collector
 from bourne.runners.local.failures import pack
 from bourne.runners.local.filestore import FileStore
+from bourne.runners.local.starting import ignore_interrupts
 from bourne.sdk.model.coders import registry
 from bourne.sdk.value_provider import RuntimeValueProvider
 
@@ -87,8 +87,7 @@ def work(pipe: Any, others: list[Any], setting: bytes, folder: str, name: str,
       name: this process's name in the block store.
       compress_after: how many bytes it writes before it compresses blocks.
     """
-    # The coordinator ends the workers; an interrupt at the terminal reaches all of them at once.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    ignore_interrupts()
     for other in others:
         other.close()
     gc.freeze()
