@@ -27,6 +27,7 @@ from bourne.sdk.model.profile import Spot
 #: What the engine does in each of its modules, where that has a name of its own.
 PARTS: Mapping[str, str] = {
     f'{module}.py': part for part, modules in {
+        'combine': ('engine/program/tables',),
         'exchange': ('engine/exchange',),
         'group': ('engine/grouping', 'engine/firing', 'engine/gathering', 'engine/mergingpanes', 'engine/panes',
                   'engine/triggers', 'engine/windowtables'),
