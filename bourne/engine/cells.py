@@ -21,6 +21,7 @@ also the one of the *scope*, so that a cell that was kept, and is used for anoth
 
 from __future__ import annotations
 
+import copy
 from bisect import bisect_left, insort
 from operator import itemgetter
 from typing import Any, ClassVar, NoReturn
@@ -28,6 +29,7 @@ from typing import Any, ClassVar, NoReturn
 from bourne.engine.combining import folding, of_nothing
 from bourne.errors import CoderError, ExecutionError
 from bourne.sdk.model.coder import Coder
+from bourne.sdk.model.combinefn import CombineFn
 from bourne.sdk.model.known import short
 from bourne.sdk.model.state import (
     BagRuntimeState,
@@ -76,7 +78,7 @@ class Scope:
       ending: ``ENDING`` if the window has expired, so that this is the last time that timers of the record fire, and
         ``LAST_EVENTS`` once its real-time timers have their turn.
       sparse: records that may have become empty.
-      repeats: by the id of a record, how often its timers were set to no later time than at which they fired.
+      repeats: by raw window and key, how often timers were set to no later time than at which they fired.
     """
 
     __slots__ = ('_told', 'ending', 'fired', 'label', 'now', 'record', 'repeats', 'sparse')
@@ -88,7 +90,7 @@ class Scope:
         self.fired = MIN_MICROS
         self.ending = NOT_ENDING
         self.sparse: list[Record] = []
-        self.repeats: dict[int, int] = {}
+        self.repeats: dict[tuple[Any, Any], int] = {}
         self._told: set[int] = set()
 
     def told(self, slot: int) -> bool:
@@ -242,6 +244,7 @@ class _Set(_Cell, SetRuntimeState):
 
 class _Combining(_Cell, CombiningValueRuntimeState):
     __slots__ = ()
+    fn: ClassVar[CombineFn]
     fold: ClassVar[Any]
     combine: ClassVar[Any]
     extract: ClassVar[Any]
@@ -252,7 +255,7 @@ class _Combining(_Cell, CombiningValueRuntimeState):
             self.misplaced()
         accumulator = record[self.slot]
         if accumulator is None:
-            return of_nothing(self.spec.combine_fn)
+            return of_nothing(self.fn)
         if self.extract is None:
             return accumulator
         return _detached(self.extract(None if accumulator is _NO_ACCUMULATOR else accumulator))
@@ -389,8 +392,9 @@ def cell_class(spec: StateSpec, slot: int, scope: Scope) -> type[_Cell]:
     """
     names: dict[str, Any] = {'__slots__': (), 'scope': scope, 'slot': slot, 'spec': spec}
     if isinstance(spec, CombiningValueStateSpec):
-        fold = folding(spec.combine_fn)
-        names |= {'fold': staticmethod(fold.fold), 'combine': staticmethod(fold.add),
+        fn = copy.deepcopy(spec.combine_fn)  # it is set up, and the specification may be of a class that others use
+        fold = folding(fn)
+        names |= {'fn': fn, 'fold': staticmethod(fold.fold), 'combine': staticmethod(fold.add),
                   'extract': None if fold.extract is None else staticmethod(fold.extract)}
     else:
         names['plain'] = _plain_type(spec.coder)

@@ -1,4 +1,4 @@
-"""What a stateful operator remembers, by window and key: in memory, behind an interface that a larger store can have.
+"""What a stateful operator remembers, by window and key, and what is due.
 
 Time passes by :meth:`KeyedState.firings`, which tells one after the other what is due, in this order::
 
@@ -19,11 +19,10 @@ lets a timer set itself has to say when it is enough.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from heapq import heappop, heappush
 from itertools import islice
-from types import MappingProxyType
-from typing import Any, NamedTuple, NoReturn, Protocol
+from typing import Any, NamedTuple, NoReturn
 
 from bourne.engine.bundle import Bundle
 from bourne.engine.cells import (
@@ -42,6 +41,7 @@ from bourne.engine.cells import (
 from bourne.engine.keyed import Hold, Size
 from bourne.engine.keyhash import is_settled
 from bourne.engine.memory import estimate
+from bourne.engine.statestore import NOTHING, MemoryStore, StateStore
 from bourne.engine.timers import (
     NUMBER,
     OF_KEY,
@@ -74,68 +74,6 @@ _SIMPLE = frozenset({str, int, bytes, bool, type(None)})
 #: What a key takes beside its record: its place in the table.
 _PLACE = 100
 _SAMPLE = 12
-
-
-class Table(Protocol):
-    """The records of a window, by key."""
-
-    def get(self, key: Hashable) -> Record | None: ...
-
-    def values(self) -> Iterable[Record]: ...
-
-    def __setitem__(self, key: Hashable, record: Record) -> None: ...
-
-    def __delitem__(self, key: Hashable) -> None: ...
-
-    def __contains__(self, key: Hashable) -> bool: ...
-
-    def __len__(self) -> int: ...
-
-
-class StateStore(Protocol):
-    """Where records are. Those that it has handed out may be changed in place until :meth:`flush` is called."""
-
-    def __getitem__(self, window: Hashable) -> Any:
-        """The table of a window, made if there is none; :data:`NOTHING` if it may not be opened."""
-
-    def get(self, window: Hashable) -> Any:
-        """The table of a window, or ``None``."""
-
-    def pop(self, window: Hashable, default: None = None) -> Any:
-        """Forgets a window."""
-
-    def values(self) -> Iterable[Any]:
-        """All tables."""
-
-    def clear(self) -> None:
-        """Forgets everything."""
-
-    def flush(self) -> None:
-        """Records that were handed out are complete, and nobody holds them any more."""
-
-
-NOTHING: Mapping[Any, Any] = MappingProxyType({})
-
-
-class MemoryStore(dict[Any, dict[Any, Record]]):
-    """Records in memory.
-
-    Args:
-      admit: tells whether a window may be opened.
-    """
-
-    def __init__(self, admit: Callable[[Any], bool]) -> None:
-        super().__init__()
-        self._admit = admit
-
-    def __missing__(self, window: Any) -> Any:
-        if not self._admit(window):
-            return NOTHING
-        table = self[window] = {}
-        return table
-
-    def flush(self) -> None:
-        """Nothing is to be done: what was changed is here."""
 
 
 #: Something that is due: the record of the key and window, the place of the timer in it or :data:`EXPIRES`, the time
@@ -180,7 +118,7 @@ class KeyedState:
     def __init__(self, parts: Stateful, windowing: Windowing, label: str,
                  store: Callable[[Callable[[Any], bool]], Any] = MemoryStore) -> None:
         self.scope = Scope(label)
-        self.tables = store(self._admits)
+        self.tables: StateStore = store(self._admits)
         self.watermark = MIN_MICROS
         self.dropped = 0
         self._lateness = windowing.allowed_lateness.micros
@@ -337,32 +275,35 @@ class KeyedState:
         return record, slot, time, tag, output
 
     def _end_window(self, window: Any) -> Iterator[Firing]:
-        for record in list((self.tables.get(window) or NOTHING).values()):
+        table = self.tables.get(window)
+        for key in list(table or ()):
             if self._timers:
-                yield from self._last_timers(record)
-            if self._expires and not _is_empty(record):
+                yield from self._last_timers(table, key)
+            record = table.get(key) if self._expires else None
+            if record is not None and not _is_empty(record):
                 self.scope.record = record
                 last = record[END] - 1 - self._lateness
                 yield record, EXPIRES, last, '', last
         self._drop(window)
 
-    def _last_timers(self, record: Record) -> Iterator[Firing]:
+    def _last_timers(self, table: Any, key: Any) -> Iterator[Firing]:
         """The timers of a key whose window has expired, until none is set any more."""
-        scope, queue, is_global = self.scope, self._queue, isinstance(record[WINDOW], GlobalWindow)
+        scope, queue = self.scope, self._queue
         scope.ending = ENDING
         fired = 0
-        while standing := self._standing(record):
+        while (record := table.get(key)) is not None and (standing := self._standing(record)):
             events = queue.events_of(standing)
             if events:
                 timer = min(events) if len(events) > 1 else events[0]
                 fired += 1
-                if fired > MOST_AT_END and is_global:
+                if fired > MOST_AT_END and isinstance(record[WINDOW], GlobalWindow):
                     self._refuse(record, timer)
                 yield self._fire(record, timer, timer[TIME])
             elif scope.ending == ENDING:
                 scope.ending = LAST_EVENTS
                 for timer in sorted(standing):
-                    if self._is_set(timer):
+                    record = self._record_of(timer)
+                    if record is not None:
                         yield self._fire(record, timer, MIN_MICROS)
             else:
                 break
@@ -396,7 +337,7 @@ class KeyedState:
             if window is not None:
                 last = self._end(window)
                 if found is None or last < found.micros:
-                    found = Hold(last, window, next(iter(self.tables.get(window).values()))[KEY])
+                    found = Hold(last, window, next(iter(self.tables.get(window))))
         return found
 
     def _first_window(self) -> Any:

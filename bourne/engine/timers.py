@@ -265,8 +265,8 @@ class _Handle(Handle, RuntimeTimer):
 
     def _count_repeat(self) -> None:
         """A timer that is set, by a timer's method, to no later time than it has fires again in the same advance."""
-        repeats = self.scope.repeats
-        found = repeats[id(self.record)] = repeats.get(id(self.record), 0) + 1
+        repeats, place = self.scope.repeats, (self.record[WINDOW], self.record[KEY])
+        found = repeats[place] = repeats.get(place, 0) + 1
         if found > MOST_REPEATS:
             raise ExecutionError(f'{self.title()} was set {MOST_REPEATS:,} times to the time at which it fires or '
                                  f'before, so that it would fire for ever; set it to a later time')

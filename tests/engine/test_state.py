@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import pickle
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, MutableMapping
 from typing import Any
 
 import pytest
@@ -17,6 +17,7 @@ from bourne.engine import timers as timers_module
 from bourne.engine.cells import KEY, WINDOW
 from bourne.engine.keyed import Size
 from bourne.engine.state import EXPIRES, KeyedState
+from bourne.engine.statestore import NOTHING, MemoryStore
 from bourne.errors import ExecutionError, KeyEncodingError
 from bourne.sdk.model.coders import StrUtf8Coder, VarIntCoder
 from bourne.sdk.model.combinefn import MeanCombineFn
@@ -53,12 +54,61 @@ def windowing(size: float | None = None, lateness: float = 0) -> Windowing:
                      timestamp_combiner=TimestampCombiner.OUTPUT_AT_EOW)
 
 
+class PickledTable(MutableMapping[Any, Any]):
+    """Records as bytes; those that were handed out are written back when the store is flushed."""
+
+    def __init__(self) -> None:
+        self.saved: dict[Any, bytes] = {}
+        self.out: dict[Any, Any] = {}
+
+    def __getitem__(self, key: Any) -> Any:
+        if key not in self.out:
+            self.out[key] = pickle.loads(self.saved[key])
+        return self.out[key]
+
+    def __setitem__(self, key: Any, record: Any) -> None:
+        self.saved[key] = b''
+        self.out[key] = record
+
+    def __delitem__(self, key: Any) -> None:
+        del self.saved[key]
+        self.out.pop(key, None)
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self.saved)
+
+    def __len__(self) -> int:
+        return len(self.saved)
+
+
+class PickledStore(dict[Any, PickledTable]):
+    """A store that holds nothing as it is: what was not written back is lost, and no record is the one of before."""
+
+    def __init__(self, admit: Callable[[Any], bool]) -> None:
+        super().__init__()
+        self.admit = admit
+
+    def __missing__(self, window: Any) -> Any:
+        return self.setdefault(window, PickledTable()) if self.admit(window) else NOTHING
+
+    def flush(self) -> None:
+        for table in self.values():
+            table.saved.update((key, pickle.dumps(record)) for key, record in table.out.items())
+            for record in table.out.values():
+                record.clear()
+            table.out.clear()
+
+
+STORES = st.sampled_from([MemoryStore, PickledStore])
+
+
 class Machine:
     """Uses the state of a function as a program does."""
 
-    def __init__(self, parts: Stateful = PARTS, windows: Windowing = DEFAULT_WINDOWING) -> None:
-        self.parts, self.windows = parts, windows
-        self.state = KeyedState(parts, windows, 'label')
+    def __init__(self, parts: Stateful = PARTS, windows: Windowing = DEFAULT_WINDOWING,
+                 store: Any = MemoryStore) -> None:
+        self.parts, self.windows, self.store = parts, windows, store
+        self.state = KeyedState(parts, windows, 'label', store)
 
     def enter(self, key: Any, window: Any = GLOBAL_WINDOW) -> Any:
         """Puts a key at hand; returns its record."""
@@ -77,7 +127,7 @@ class Machine:
     def through_a_checkpoint(self) -> None:
         """Goes on with what a checkpoint would save."""
         rows = pickle.loads(pickle.dumps(list(self.state.snapshot())))
-        before, self.state = self.state, KeyedState(self.parts, self.windows, 'label')
+        before, self.state = self.state, KeyedState(self.parts, self.windows, 'label', self.store)
         self.state.restore(rows, before.watermark)
         self.state.scope.now = before.scope.now
 
@@ -133,9 +183,9 @@ def read(machine: Machine, name: str, record: Any) -> Any:
     return None if found != found else found
 
 
-@given(st.lists(st.one_of(actions(), st.sampled_from(['settle', 'checkpoint'])), max_size=40))
-def test_cells_are_what_plain_values_are(steps: list[Any]) -> None:
-    machine, models = Machine(), {}
+@given(STORES, st.lists(st.one_of(actions(), st.sampled_from(['settle', 'checkpoint'])), max_size=40))
+def test_cells_are_what_plain_values_are(store: Any, steps: list[Any]) -> None:
+    machine, models = Machine(store=store), {}
     for step in steps:
         if step == 'checkpoint':
             machine.through_a_checkpoint()
@@ -264,8 +314,9 @@ class NaiveTimers:
 class Driven:
     """The same by the engine."""
 
-    def __init__(self, windows: Windowing) -> None:
-        self.machine = Machine(PARTS, windows)
+    def __init__(self, windows: Windowing, store: Any, settles: int) -> None:
+        self.machine = Machine(PARTS, windows, store)
+        self.settles = settles
 
     def set(self, key: Any, window: Any, name: str, tag: str, time: int, at: int) -> None:
         record = self.machine.enter(key, window)
@@ -279,9 +330,12 @@ class Driven:
 
     def advance(self, watermark: int, now: int, fire: Callable[..., None]) -> None:
         names = {slot: name for (_, name), slot in self.machine.state.slots.items()}
-        for record, slot, time, tag, output in self.machine.state.firings(watermark, now):
+        firings = self.machine.state.firings(watermark, now)
+        for number, (record, slot, time, tag, output) in enumerate(firings):
             assert self.machine.state.scope.record is record
             fire(record[KEY], record[WINDOW], names[slot], tag, time, output)
+            if number % self.settles == 0:  # as a program does behind each bundle of outputs
+                self.machine.state.settle()
         self.machine.state.settle()
 
     def hold(self) -> int | None:
@@ -304,9 +358,11 @@ REACTIONS = st.dictionaries(st.tuples(NAMES, st.booleans()), st.tuples(NAMES, TA
 
 
 @given(st.sampled_from([windowing(), windowing(10), windowing(10, 15)]),
-       st.lists(st.one_of(SETS, SETS, CLEARS, ADVANCES, st.just(('checkpoint',))), max_size=25), REACTIONS)
-def test_timers_fire_as_a_naive_model_says(windows: Windowing, steps: list[Any], reactions: dict[Any, Any]) -> None:
-    naive, driven = NaiveTimers(windows), Driven(windows)
+       st.lists(st.one_of(SETS, SETS, CLEARS, ADVANCES, st.just(('checkpoint',))), max_size=25), REACTIONS, STORES,
+       st.integers(1, 5))
+def test_timers_fire_as_a_naive_model_says(windows: Windowing, steps: list[Any], reactions: dict[Any, Any], store: Any,
+                                           settles: int) -> None:
+    naive, driven = NaiveTimers(windows), Driven(windows, store, settles)
     watermark = now = 0
     for step in [*steps, ('advance', None, 5)]:
         if step[0] == 'checkpoint':
@@ -403,7 +459,7 @@ def test_keys_that_only_their_encoding_tells_apart() -> None:
 def test_sizes_are_estimated() -> None:
     machine = Machine()
     for key in range(1000):
-        machine.cell('value', machine.enter(key)).write('x' * 1000)
+        machine.cell('value', machine.enter(key)).write(f'{key:01000}')
     entries, size = machine.state.size()
     assert entries == 1000
     assert 1_000_000 < size < 2_000_000

@@ -16,6 +16,7 @@ from bourne.engine.plan.compile import compile_plan
 from bourne.engine.program.program import Program
 from bourne.errors import ExecutionError
 from bourne.sdk.graph.isolate import isolate
+from bourne.sdk.model.combinefn import CombineFn
 from bourne.sdk.model.dofn import DoFn, TaggedOutput
 from bourne.sdk.model.metric import DROPPED_LATE, elements_name
 from bourne.sdk.model.state import BagStateSpec, CombiningValueStateSpec
@@ -205,6 +206,54 @@ def test_state_is_not_at_hand_around_bundles() -> None:
     driven = Driven(Keeps())
     with pytest.raises(ExecutionError, match=r"the bag state 'bag' of the key 'a' was used after the call that it was"):
         driven.process([('a', 1)])
+
+
+class Ready(CombineFn):
+    """Counts how often it was set up and torn down."""
+
+    def __init__(self) -> None:
+        self.calls: list[str] = []
+
+    def setup(self) -> None:
+        self.calls.append('setup')
+
+    def create_accumulator(self) -> Any:
+        return None
+
+    def add_input(self, mutable_accumulator: Any, element: Any) -> Any:
+        return tuple(self.calls)
+
+    def merge_accumulators(self, accumulators: Any) -> Any:
+        raise AssertionError('nothing is merged')
+
+    def extract_output(self, accumulator: Any) -> Any:
+        return accumulator
+
+    def teardown(self) -> None:
+        LOG.append(tuple(self.calls))
+
+
+LOG: list[tuple[str, ...]] = []
+
+
+class Combines(DoFn):
+    READY = CombiningValueStateSpec('ready', Ready())
+
+    def process(self, element: Any, ready: Any = DoFn.StateParam(READY)) -> Iterator[Any]:
+        ready.add(1)
+        yield ready.read()
+
+
+def test_functions_of_combining_state_are_set_up_for_each_program() -> None:
+    """They are its own, although the specification may stand in a class that all share."""
+    LOG.clear()
+    drivens = [Driven(Combines()), Driven(Combines())]
+    for driven in drivens:
+        driven.process([('a', 1), ('b', 1)])
+        assert [row[0] for row in driven.taken()] == ["('setup',)"] * 2
+        driven.program.close()
+    assert LOG == [('setup',), ('setup',)]
+    assert Combines.READY.combine_fn.calls == []  # type: ignore[attr-defined]
 
 
 def test_programs_without_state_have_nothing_to_say() -> None:

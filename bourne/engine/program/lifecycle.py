@@ -9,12 +9,10 @@ from typing import Any
 from bourne.engine.plan.stage import MergeCombine, Op, PreCombine
 from bourne.errors import ExecutionError
 from bourne.sdk.graph.nodes import Combine, ParDo
-from bourne.sdk.model.combinefn import CombineFn
 from bourne.sdk.model.dofn import BundleFinalizer, DoFn, DoFnParam, TaggedOutput, overrides
 from bourne.sdk.model.known import short
 from bourne.sdk.model.pane import PANE_INFO_UNKNOWN
 from bourne.sdk.model.signature import Call, plan_call
-from bourne.sdk.model.state import CombiningValueStateSpec
 from bourne.sdk.model.stateful import stateful_parts
 from bourne.sdk.model.timestamp import MIN_MICROS
 from bourne.sdk.model.window import GLOBAL_WINDOW, GlobalWindows, TimestampedValue, WindowedValue, WindowFn
@@ -121,8 +119,6 @@ def set_up(op: Op, contexts: Contexts, stack: ExitStack) -> None:
                 if param not in contexts:
                     contexts[param] = stack.enter_context(param.create())  # type: ignore[attr-defined]
             fn.setup()
-            for combining in _combining(fn):
-                combining.setup()
         case Combine(fn=fn) | PreCombine(fn=fn) | MergeCombine(fn=fn):
             fn.setup()
 
@@ -132,8 +128,6 @@ def tear_down(op: Op) -> None:
     match op.payload:
         case ParDo(fn=DoFn() as fn):
             fn.teardown()
-            for combining in _combining(fn):
-                combining.teardown()
         case Combine(fn=fn) | PreCombine(fn=fn) | MergeCombine(fn=fn):
             fn.teardown()
 
@@ -143,10 +137,3 @@ def _setup_params(fn: DoFn, args: Any, kwargs: Any) -> list[DoFnParam]:
         return []
     calls = [plan_call(fn.process, args, kwargs), *_callbacks(fn)]
     return [param for call in calls for param in call.params() if param.name == 'SetupContextParam']
-
-
-def _combining(fn: DoFn) -> list[CombineFn]:
-    """The functions that the function's combining state is combined by."""
-    parts = stateful_parts(fn)
-    return [] if parts is None else [
-        spec.combine_fn for spec in parts.states.values() if isinstance(spec, CombiningValueStateSpec)]

@@ -123,6 +123,8 @@ class Program:
         for number, op in enumerate(self.stage.ops):
             self._set_up.append(number)
             self.step(number, 'setup', partial(lifecycle.set_up, op, self._names['contexts'], self._stack))
+        if self._stateful is not None:
+            self.step(0, 'setup', self._stateful.set_up)
 
     def begin(self, writers: dict[str, Writer[Any]], leave: Callable[[str, Bundle], None],
               pace: Pace | None = None) -> None:
@@ -148,9 +150,13 @@ class Program:
           Exception: the first failure, then.
         """
         failures: list[Exception] = []
-        for number in self._set_up:
+        duties: list[tuple[int, Callable[[], None]]] = [
+            (number, partial(lifecycle.tear_down, self.stage.ops[number])) for number in self._set_up]
+        if self._stateful is not None:
+            duties.append((0, self._stateful.tear_down))
+        for number, duty in duties:
             try:
-                self.step(number, 'teardown', partial(lifecycle.tear_down, self.stage.ops[number]))
+                self.step(number, 'teardown', duty)
             except Exception as error:
                 failures.append(error)
         for _, bundled in self._dofns:

@@ -20,6 +20,7 @@ from bourne.engine.state import EXPIRES, Firing, KeyedState
 from bourne.engine.windows import raw_windows
 from bourne.errors import ExecutionError
 from bourne.sdk.graph.nodes import ParDo
+from bourne.sdk.model.combinefn import CombineFn
 from bourne.sdk.model.dofn import DoFn, DoFnParam, TaggedOutput
 from bourne.sdk.model.dressed import DRESSED
 from bourne.sdk.model.known import short
@@ -68,6 +69,7 @@ class StatefulOperator:
         self._whole = isinstance(windowing.windowfn, GlobalWindows)
         self._decode = raw_windows(windowing.windowfn).decode
         self._methods: dict[int, tuple[str, Callable[..., Any]]] = {}
+        self._set_up: list[CombineFn] = []
         self.state = KeyedState(parts, windowing, op.label)
 
     def names(self) -> dict[str, Any]:
@@ -77,6 +79,18 @@ class StatefulOperator:
         for (kind, _), slot in self.state.slots.items():
             names[f'{kind}{slot}'] = self.state.handles[slot]
         return names
+
+    def set_up(self) -> None:
+        """Sets up the functions by which combining state is combined."""
+        for handle in self.state.handles.values():
+            if hasattr(handle, 'fn'):
+                self._set_up.append(handle.fn)
+                handle.fn.setup()
+
+    def tear_down(self) -> None:
+        """Tears down those whose setup was called."""
+        for fn in self._set_up:
+            fn.teardown()
 
     # Methods of timers.
 
