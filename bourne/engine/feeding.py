@@ -8,7 +8,7 @@ from typing import Any
 from bourne.engine.bundle import Bundle
 from bourne.engine.memory import estimate
 from bourne.engine.pace import Pace, fitting
-from bourne.sdk.model.source import Records
+from bourne.sdk.model.source import DEFAULT_RECORDS, Records
 
 
 def polled(poll: Callable[[int], Records[Any] | None], pace: Pace) -> Iterator[Bundle]:
@@ -50,11 +50,21 @@ def _times(bundle: Bundle) -> list[int]:
 def cut(bundles: Iterable[Bundle], size: int | None, target: int) -> Iterator[Bundle]:
     """The elements of bundles, in bundles that are not too large.
 
+    What is left is measured for each of them, so that a few huge elements (hot keys, which tend to come first) do not
+    make bundles of one element of all others.
+
     Args:
       bundles: what is in memory already.
       size: the most elements of a bundle; ``None`` to go by their bytes.
       target: about how many bytes a bundle may take.
     """
+    most = size or DEFAULT_RECORDS
     for bundle in bundles:
-        count = len(bundle)
-        yield from bundle.cut(size or (fitting(count, estimate(bundle), target) if count > 1 else None))
+        start, count = 0, len(bundle)
+        while start < count:
+            part = bundle if not start and count <= most else bundle.take(slice(start, start + most))
+            if size is None and len(part) > 1:
+                fit = fitting(len(part), estimate(part), target)
+                part = part if fit >= len(part) else part.take(slice(fit))
+            yield part
+            start += len(part)

@@ -110,6 +110,20 @@ def test_blocks_are_cut() -> None:
     assert [part.timestamps for part in cut([large], 5, TARGET)] == [[0, 1, 2, 3, 4], [5, 6, 7, 8, 9]]
 
 
+def test_hot_keys_do_not_make_small_bundles_of_others() -> None:
+    groups = [(number, [0] * (3_000_000 if number in (0, 1) else 3)) for number in range(20_000)]
+    assert [len(part) for part in cut([Bundle(groups)], None, TARGET)] == [1, 1, 16_384, 3_614]
+
+
+@given(st.lists(st.integers(0, 9)), st.none() | st.integers(1, 4))
+def test_cutting_keeps_everything(sizes: list[int], size: int | None) -> None:
+    values = [bytes(number * 10_000) for number in sizes]
+    parts = list(cut([Bundle(values, list(range(len(values))))], size, LEAST_TARGET))
+    assert [value for part in parts for value in part.values] == values
+    assert [time for part in parts for _, time, *_ in part.rows()] == list(range(len(values)))
+    assert all(0 < len(part) <= (size or len(values)) for part in parts)
+
+
 # In pipelines.
 
 
