@@ -389,3 +389,45 @@ def test_what_workers_print_is_not_lost(tmp_path: Path) -> None:
     plain = {name: value for name, value in os.environ.items() if name != 'PYTHONUNBUFFERED'}
     done = subprocess.run([sys.executable, '-c', script], capture_output=True, text=True, env=plain)
     assert sorted(done.stdout.split()) == sorted(['script', 'sum', str(sum(range(1, 3001)))])
+
+
+CELLS = ("""
+import bourne as beam
+from bourne.sdk.options import PipelineOptions
+
+class Point:
+    def __init__(self, x):
+        self.x = x
+
+offset = 1
+""", """
+class Move(beam.DoFn):
+    def process(self, point):
+        assert isinstance(point, Point)
+        yield point.x % 5, Point(point.x + offset)
+""", """
+with beam.Pipeline(options=PipelineOptions(['--workers=2', '--memory_budget=100KB', f'--start_method={method}'])) as p:
+    (p | beam.Create(range(3000)) | beam.Map(Point) | beam.ParDo(Move()) | beam.GroupByKey()
+     | beam.MapTuple(lambda key, points: (key, sum(point.x for point in points))) | 'Print' >> beam.Map(lambda pair: print(f'{pair}\\n', end='')))
+""")
+NOTEBOOK = """
+import asyncio, linecache, sys
+cells, method = eval(sys.argv[1]), sys.argv[2]
+
+async def kernel():
+    for number, text in enumerate(cells):
+        name = f'<cell {number}>'
+        linecache.cache[name] = (len(text), None, text.splitlines(True), name)
+        exec(compile(text, name, 'exec'), sys.modules['__main__'].__dict__)
+
+asyncio.run(kernel())
+"""
+
+
+@pytest.mark.parametrize('method', METHODS)
+def test_a_notebook(tmp_path: Path, method: str) -> None:
+    # What a kernel does: a main module without a file, that grows cell by cell, in a running event loop.
+    done = subprocess.run([sys.executable, '-', repr(CELLS), method], input=NOTEBOOK, capture_output=True, text=True)
+    assert done.stderr == ''
+    sums = [sum(x + 1 for x in range(key, 3000, 5)) for key in range(5)]
+    assert sorted(done.stdout.split('\n')) == ['', *(f'({key}, {total})' for key, total in enumerate(sums))]
