@@ -11,7 +11,7 @@ import os
 import platform
 import re
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +31,25 @@ def load() -> Results:
 def save(results: Results) -> None:
     """Keeps it."""
     FILE.write_text(json.dumps(results, indent=1) + '\n', encoding='utf-8')
+
+
+def renew(part: str, name: str, row: dict[str, Any], order: Iterable[str]) -> Results:
+    """Keeps one row anew.
+
+    Args:
+      part: the part that the row is in.
+      name: the row's name.
+      row: the row.
+      order: the names of all rows that there may be in the part.
+
+    Returns:
+      All results.
+    """
+    results = load()
+    rows = {**results.get(part, {}), name: row}
+    results[part] = {name: rows[name] for name in order if name in rows}
+    save(results)
+    return results
 
 
 def row(taken: Mapping[str, Measure], failed: Mapping[str, str], **about: Any) -> dict[str, Any]:

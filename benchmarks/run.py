@@ -8,7 +8,7 @@ from __future__ import annotations
 import argparse
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
@@ -18,6 +18,8 @@ from benchmarks.workload import HAND, Workload
 from benchmarks.workloads import workloads
 
 START = 'start'
+#: A section, and what measures one row of it.
+Task = tuple[str, Callable[[], dict[str, Any]]]
 
 
 def command(workload: str, contender: str, scale: float) -> list[str]:
@@ -64,38 +66,45 @@ def chosen(name: str, section: str, only: str) -> bool:
     return any(text.strip().lower() in f'{name} {section}'.lower() for text in only.split(','))
 
 
-def renewed(before: dict[str, Any], options: argparse.Namespace) -> dict[str, Any]:
-    """The rows of all workloads: those that are chosen are measured, the others stay as they were."""
-    rows = {}
-    for name, work in workloads(options.scale).items():
-        if chosen(name, work.section, options.only):
-            rows[name] = run_workload(work, options.rounds, options.scale)
-            show(name, rows[name])
-        elif name in before:
-            rows[name] = before[name]
-    if chosen(START, '', options.only):
-        rows[START] = run_start()
-        show(START, rows[START])
-    elif START in before:
-        rows[START] = before[START]
-    return rows
+def run_all(part: str, tasks: Mapping[str, Task], options: argparse.Namespace) -> bool:
+    """Runs what the options choose, and keeps each row at once: what has been measured survives an interruption.
+
+    Args:
+      part: the part of the results that the tasks belong to.
+      tasks: all of that part, in the order of the page.
+      options: see :func:`arguments`.
+
+    Returns:
+      True if no contender failed.
+    """
+    good = True
+    for name, (section, task) in tasks.items():
+        if chosen(name, section, options.only):
+            row = task()
+            show(name, row)
+            good = good and not row['failed']
+            if options.scale == 1 and not options.no_write:
+                page.write(results.renew(part, name, row, tasks))
+    return good
 
 
-def main(argv: list[str] | None = None) -> int:
-    """Reads the command line; returns 1 if a contender failed."""
-    parser = argparse.ArgumentParser(description='Compare bourne with loops written by hand.')
+def arguments(description: str) -> argparse.ArgumentParser:
+    """The command line."""
+    parser = argparse.ArgumentParser(description=description)
     parser.add_argument('--only', default='', help='texts in names or sections, commas between them')
     parser.add_argument('--rounds', type=int, help='how often each contender runs; by default it depends')
     parser.add_argument('--scale', type=float, default=1, help='the size of the inputs; only 1 is written down')
     parser.add_argument('--no-write', action='store_true', help='leave results and page as they are')
-    options = parser.parse_args(argv)
-    kept = results.load()
-    bench = renewed(kept.get('bench', {}), options)
-    if options.scale == 1 and not options.no_write:
-        kept['bench'] = bench
-        results.save(kept)
-        page.write(kept)
-    return int(any(row['failed'] for row in bench.values()))
+    return parser
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Reads the command line; returns 1 if a contender failed."""
+    options = arguments('Compare bourne with loops written by hand.').parse_args(argv)
+    tasks: dict[str, Task] = {
+        name: (work.section, partial(run_workload, work, options.rounds, options.scale))
+        for name, work in workloads(options.scale).items()}
+    return int(not run_all('bench', {**tasks, START: ('', run_start)}, options))
 
 
 if __name__ == '__main__':

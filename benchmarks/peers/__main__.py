@@ -5,17 +5,18 @@ Usage: python -m benchmarks.peers [--only TEXT] [--rounds N] [--scale X] [--no-w
 
 from __future__ import annotations
 
-import argparse
-import sys
 from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from benchmarks import data, page, results
+from benchmarks import data, results
 from benchmarks.measure import ContenderFailed, Measure, compare, measure
 from benchmarks.peers.environments import PEERS, Peer, prepare
 from benchmarks.peers.jobs import Job, jobs
-from benchmarks.run import chosen, show
+from benchmarks.run import arguments, run_all
+
+#: How often each job runs on each peer.
+ROUNDS = 2
 
 
 def run_once(peer: Peer, job: Job) -> Measure:
@@ -33,14 +34,8 @@ def run_job(job: Job, versions: dict[str, str], absent: dict[str, str], rounds: 
                        versions={name: version for name, version in versions.items() if version})
 
 
-def main(argv: list[str] | None = None) -> int:
-    """Reads the command line."""
-    parser = argparse.ArgumentParser(description='Compare bourne with other systems.')
-    parser.add_argument('--only', default='', help='jobs with this in their name; commas between several')
-    parser.add_argument('--rounds', type=int, default=2, help='how often each runs')
-    parser.add_argument('--scale', type=float, default=1, help='the size of the inputs; only 1 is written down')
-    parser.add_argument('--no-write', action='store_true', help='leave results and page as they are')
-    options = parser.parse_args(argv)
+def installed() -> tuple[dict[str, str], dict[str, str]]:
+    """The versions of the peers, and the reasons why others are not there."""
     versions: dict[str, str] = {}
     absent: dict[str, str] = {}
     for peer in PEERS:
@@ -48,20 +43,16 @@ def main(argv: list[str] | None = None) -> int:
             versions[peer.name] = prepare(peer)
         except ContenderFailed as error:
             absent[peer.name] = str(error)
-    kept = results.load()
-    before, rows = kept.get('peers', {}), {}
-    for job in jobs(options.scale):
-        if chosen(job.name, '', options.only):
-            rows[job.name] = run_job(job, versions, absent, options.rounds)
-            show(job.name, rows[job.name])
-        elif job.name in before:
-            rows[job.name] = before[job.name]
-    if options.scale == 1 and not options.no_write:
-        kept['peers'] = rows
-        results.save(kept)
-        page.write(kept)
-    return 0
+    return versions, absent
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Reads the command line."""
+    options = arguments('Compare bourne with other systems.').parse_args(argv)
+    versions, absent = installed()
+    run_all('peers', {job.name: ('', partial(run_job, job, versions, absent, options.rounds or ROUNDS))
+                      for job in jobs(options.scale)}, options)
 
 
 if __name__ == '__main__':
-    sys.exit(main())
+    main()
