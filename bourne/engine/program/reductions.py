@@ -1,6 +1,7 @@
 """How the generator writes out a combination: the source for each reduction that it knows, and for all others.
 
-Every one does exactly what its ``CombineFn`` does, in the same order, and leaves the same accumulators. Two forms:
+Every one does exactly what its ``CombineFn`` does, in the same order, and leaves accumulators that the other methods of
+the function take. Two forms:
 
 * A pair finds its accumulator in a table by its key (``pair``).
 * Where everything has one key, ``None``, the accumulator is a local variable during the loop: taken from the table
