@@ -198,7 +198,8 @@ def _group_timed(parts: Iterable[tuple[int, Bundle]], windowing: Windowing, list
     merge = merger(windowing.windowfn)
     output_time = timestamper(windowing)
     out = Bundle([], [], [], ONLY_PANE)
-    for key, elements in keys.items():
+    for key in list(keys):
+        elements = keys.pop(key)  # what is done takes no second place
         final = merge({window for window, *_ in elements})
         panes: dict[Any, tuple[Any, list[int]]] = {}
         for window, time, port, value in elements:

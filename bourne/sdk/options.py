@@ -84,7 +84,7 @@ class LocalOptions(PipelineOptions):
                             help='worker processes; 1: just the calling process, 0: one for each core')
         parser.add_argument('--memory_budget', type=_size,
                             help='how much memory data between stages and groups may take before they go to disk, '
-                                 "such as 4GB; by default half of the machine's")
+                                 "such as 4GB, beside some 50 MB for each process; by default half of the machine's")
         parser.add_argument('--temp_dir', help="where data between worker processes is kept; by default the system's "
                                                 'own place for temporary files')
         parser.add_argument('--start_method', choices=('fork', 'spawn'),

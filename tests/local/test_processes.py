@@ -406,9 +406,11 @@ class Move(beam.DoFn):
         assert isinstance(point, Point)
         yield point.x % 5, Point(point.x + offset)
 """, """
-with beam.Pipeline(options=PipelineOptions(['--workers=2', '--memory_budget=100KB', f'--start_method={method}'])) as p:
+flags = ['--workers=2', '--memory_budget=100KB', f'--start_method={method}']
+with beam.Pipeline(options=PipelineOptions(flags)) as p:
     (p | beam.Create(range(3000)) | beam.Map(Point) | beam.ParDo(Move()) | beam.GroupByKey()
-     | beam.MapTuple(lambda key, points: (key, sum(point.x for point in points))) | 'Print' >> beam.Map(lambda pair: print(f'{pair}\\n', end='')))
+     | beam.MapTuple(lambda key, points: f'{key} {sum(point.x for point in points)}\\n')
+     | beam.Map(lambda line: print(line, end='')))
 """)
 NOTEBOOK = """
 import asyncio, linecache, sys
@@ -430,4 +432,4 @@ def test_a_notebook(tmp_path: Path, method: str) -> None:
     done = subprocess.run([sys.executable, '-', repr(CELLS), method], input=NOTEBOOK, capture_output=True, text=True)
     assert done.stderr == ''
     sums = [sum(x + 1 for x in range(key, 3000, 5)) for key in range(5)]
-    assert sorted(done.stdout.split('\n')) == ['', *(f'({key}, {total})' for key, total in enumerate(sums))]
+    assert sorted(done.stdout.split('\n')) == ['', *(f'{key} {total}' for key, total in enumerate(sums))]
