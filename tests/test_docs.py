@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 DOCS = Path(__file__).resolve().parent.parent / 'docs'
-PAGES = [DOCS / name for name in ('programming-guide.md', 'triggers.md', 'streams.md', 'state.md', 'beam.md', 'keys.md')]
+PAGES = [DOCS / f'{name}.md' for name in ('programming-guide', 'triggers', 'streams', 'state', 'beam', 'keys')]
 
 
 def blocks(page: Path) -> Iterator[tuple[int, str, str | None]]:
