@@ -134,7 +134,9 @@ def test_the_recorder_agrees_with_argparse():
             parser.add_argument('--to_text', type=str, default='text')
             parser.add_argument_group('more').add_argument('--to_group', nargs='*', choices=['x'])
 
-    for cls in [AnyOptions, *PipelineOptions.__subclasses__()]:
+    # Other tests have options of their own, which are theirs to check.
+    own = [cls for cls in PipelineOptions.__subclasses__() if cls.__module__.startswith(('bourne.', __name__))]
+    for cls in [AnyOptions, *own]:
         recorded = options_parser.declare([cls])
         parsed = options_parser._declared_by(options_parser._parser([cls]))
         if cls is not ProviderOptions:
