@@ -16,8 +16,8 @@ from bourne.runners.local.encoding import Encoded
 if TYPE_CHECKING:
     from bourne.runners.local.filestore import FileStore
 
-#: From so many bytes on a block is worth its price (measured: some 100 us to compress, write and read again).
-ENOUGH = 64 << 10
+#: From so many bytes on a block is worth its price (measured: some 100 us to write and to read it again).
+ENOUGH = 256 << 10
 
 
 class _Shelf:
