@@ -1,8 +1,8 @@
 """Compression of blocks on disk: with Zstandard where it is installed, else with zlib, each at its fastest level.
 
-Measured on pickles of pairs, records and text, Zstandard compresses 400 to 1000 MB a second, and zlib 60 to 160, which is
-slower than most disks. Where a disk does 500, Zstandard saves the time that it takes if a block becomes half as large. So
-others stay as they are, and with zlib those that do not become much smaller than that.
+Measured on pickles of pairs, records and text, Zstandard compresses 400 to 1000 MB a second, and zlib 60 to 160, which
+is slower than most disks. Where a disk does 500, Zstandard saves the time that it takes if a block becomes half as
+large. So others stay as they are, and with zlib those that do not become much smaller than that.
 """
 
 from __future__ import annotations
