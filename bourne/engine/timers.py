@@ -82,6 +82,8 @@ class TimerQueue:
 
     def sort_in(self) -> None:
         """Brings what is new to its place, and throws out what is not set any more if there is much of it."""
+        if not self.new:
+            return
         new, self.new = self.new, []
         real = [timer for timer in new if timer[SLOT] in self._real_slots] if self._real_slots else []
         events = new if not real else [timer for timer in new if timer[SLOT] not in self._real_slots]

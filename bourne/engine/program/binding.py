@@ -13,7 +13,8 @@ name                    what it is, for operator ``n``, side input ``i``, collec
 ``tablesn``             the accumulators of a PreCombine, by raw window and key
 ======================  ======================================================================
 
-Besides, those of :data:`bourne.engine.program.runtime.NAMES` and of ``reductions.py``, and what the program itself has.
+Besides, those of :data:`bourne.engine.program.runtime.NAMES`, of ``reductions.py`` and ``stateful.py``, and what the
+program itself has.
 """
 
 from __future__ import annotations
