@@ -20,9 +20,9 @@ from bourne.engine.stream.host import Host, Order, Parcel, Report, Splits
 from bourne.engine.stream.status import StageReport
 from bourne.engine.supported import check_supported
 from bourne.engine.task import Run
+from bourne.runners.common.progress import Progress
 from bourne.runners.local.inline import InlineExecutor
 from bourne.runners.local.inline_hosts import InlineHosts
-from bourne.runners.local.progress import Progress
 from bourne.runners.local.runner import LocalResult
 from bourne.runners.local.streaming import StreamResult
 from bourne.sdk.graph.graph import Graph

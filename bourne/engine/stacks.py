@@ -33,8 +33,8 @@ PARTS: Mapping[str, str] = {
                   'engine/triggers', 'engine/windowtables'),
         'spill': ('engine/oversize',),
         'state': ('engine/cells', 'engine/state', 'engine/timers'),
-        'store': ('runners/local/encoding', 'runners/local/filepacker', 'runners/local/filestore',
-                  'runners/local/spillstore', 'runners/local/squeezing'),
+        'store': ('runners/common/encoding', 'runners/common/filepacker', 'runners/common/filestore',
+                  'runners/common/spillstore', 'runners/common/squeezing'),
         'side input': ('engine/sideinputs',),
     }.items() for module in modules
 }

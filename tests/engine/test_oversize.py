@@ -18,8 +18,8 @@ from bourne.engine.keyhash import KEY_GROUPS, key_group
 from bourne.engine.oversize import Piece, pieces
 from bourne.engine.plan.stage import BY_KEY
 from bourne.errors import ExecutionError
-from bourne.runners.local.filestore import FileStore
-from bourne.runners.local.spillstore import SpillStore
+from bourne.runners.common.filestore import FileStore
+from bourne.runners.common.spillstore import SpillStore
 
 PAIRS = st.lists(st.tuples(st.integers(0, 50) | st.text(max_size=2), st.integers()), max_size=300)
 

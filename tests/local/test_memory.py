@@ -21,11 +21,11 @@ from bourne.engine.bundle import Bundle, join
 from bourne.engine.memory import estimate
 from bourne.engine.oversize import StoredValues
 from bourne.errors import ExecutionError
+from bourne.runners.common.encoding import Codec
+from bourne.runners.common.filestore import FileStore
+from bourne.runners.common.spillstore import SpillStore
+from bourne.runners.common.squeezing import VAIN, Squeezer
 from bourne.runners.local import runner
-from bourne.runners.local.encoding import Codec
-from bourne.runners.local.filestore import FileStore
-from bourne.runners.local.spillstore import SpillStore
-from bourne.runners.local.squeezing import VAIN, Squeezer
 from bourne.sdk.options import PipelineOptions
 from bourne.sdk.testing import TestPipeline, assert_that, equal_to
 from bourne.sdk.transforms.combine import CombinePerKey

@@ -17,7 +17,7 @@ import psutil
 import pytest
 
 from bourne.errors import ExecutionError
-from bourne.runners.local.folder import PREFIX, remove_stale
+from bourne.runners.common.folder import PREFIX, remove_stale
 from bourne.sdk.model.dofn import DoFn
 from bourne.sdk.model.portable import portable
 from bourne.sdk.model.sink import Sink, Writer, WriteTask

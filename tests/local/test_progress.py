@@ -10,8 +10,8 @@ import pytest
 
 from bourne.engine.memory import readable, resident
 from bourne.engine.plan.stage import Op, Stage
-from bourne.runners.local import progress as module
-from bourne.runners.local.progress import Progress
+from bourne.runners.common import progress as module
+from bourne.runners.common.progress import Progress
 from bourne.sdk.graph.nodes import ParDo
 from bourne.sdk.metrics import MetricsFilter
 from bourne.sdk.options import PipelineOptions

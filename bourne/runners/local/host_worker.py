@@ -27,8 +27,8 @@ from typing import Any
 import cloudpickle
 
 from bourne.engine.stream.host import Host
-from bourne.runners.local.collector import relaxed_collector
-from bourne.runners.local.failures import pack
+from bourne.runners.common.collector import relaxed_collector
+from bourne.runners.common.failures import pack
 from bourne.runners.local.mesh import Mesh
 from bourne.sdk.model.coders import registry
 from bourne.sdk.value_provider import RuntimeValueProvider

@@ -12,9 +12,9 @@ import cloudpickle
 from bourne.engine.memory import resident
 from bourne.engine.plan.stage import Plan
 from bourne.engine.task import Report, Run, StageInstance, Task, TaskResult, sampler_for
-from bourne.runners.local.filestore import FileStore
-from bourne.runners.local.folder import RunFolder
-from bourne.runners.local.spillstore import SpillStore
+from bourne.runners.common.filestore import FileStore
+from bourne.runners.common.folder import RunFolder
+from bourne.runners.common.spillstore import SpillStore
 
 if TYPE_CHECKING:
     from bourne.engine.sampler import Sampler

@@ -14,7 +14,7 @@ from threading import Thread
 from typing import Any
 
 from bourne.engine.stream.host import Parcel
-from bourne.runners.local.encoding import Codec
+from bourne.runners.common.encoding import Codec
 
 
 class Mesh:

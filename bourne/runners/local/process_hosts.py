@@ -23,7 +23,7 @@ from bourne.engine.stream.host import Order, Report, Splits
 from bourne.engine.stream.status import StageReport
 from bourne.engine.task import Run
 from bourne.errors import ExecutionError
-from bourne.runners.local.failures import unpack
+from bourne.runners.common.failures import unpack
 from bourne.runners.local.host_worker import serve
 from bourne.runners.local.starting import cause_of_death, start_process
 from bourne.sdk.model.coders import registry

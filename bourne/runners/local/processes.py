@@ -25,9 +25,9 @@ from bourne.engine.memory import resident
 from bourne.engine.plan.stage import Plan, Stage
 from bourne.engine.task import Report, Run, Task, TaskResult
 from bourne.errors import ExecutionError
-from bourne.runners.local.failures import unpack
-from bourne.runners.local.filestore import FileStore
-from bourne.runners.local.folder import RunFolder
+from bourne.runners.common.failures import unpack
+from bourne.runners.common.filestore import FileStore
+from bourne.runners.common.folder import RunFolder
 from bourne.runners.local.starting import cause_of_death, start_process
 from bourne.runners.local.worker import work
 from bourne.sdk.model.coders import registry

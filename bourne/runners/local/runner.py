@@ -15,10 +15,10 @@ from bourne.engine.memory import default_budget
 from bourne.engine.plan.compile import compile_plan
 from bourne.engine.supported import check_supported
 from bourne.engine.task import Run
-from bourne.runners.local.collector import relaxed_collector
+from bourne.runners.common.collector import relaxed_collector
+from bourne.runners.common.progress import Cancelled, Progress
 from bourne.runners.local.inline import InlineExecutor
 from bourne.runners.local.processes import ProcessExecutor
-from bourne.runners.local.progress import Cancelled, Progress
 from bourne.sdk.graph.graph import Graph
 from bourne.sdk.graph.isolate import isolate
 from bourne.sdk.graph.nodes import Read

@@ -20,7 +20,7 @@ from bourne.engine.plan.compile import compile_plan
 from bourne.engine.plan.stage import Plan
 from bourne.engine.stream.driver import Hosts, StreamDriver, clock_of
 from bourne.engine.task import Run
-from bourne.runners.local.collector import relaxed_collector
+from bourne.runners.common.collector import relaxed_collector
 from bourne.runners.local.inline_hosts import InlineHosts
 from bourne.runners.local.process_hosts import ProcessHosts
 from bourne.runners.local.status_table import Watcher, choose

@@ -26,9 +26,9 @@ import cloudpickle
 
 from bourne.engine.plan.stage import Plan
 from bourne.engine.task import Run, StageInstance, Task, sampler_for
-from bourne.runners.local.collector import relaxed_collector
-from bourne.runners.local.failures import pack
-from bourne.runners.local.filestore import FileStore
+from bourne.runners.common.collector import relaxed_collector
+from bourne.runners.common.failures import pack
+from bourne.runners.common.filestore import FileStore
 from bourne.runners.local.starting import ignore_interrupts
 from bourne.sdk.model.coders import registry
 from bourne.sdk.value_provider import RuntimeValueProvider

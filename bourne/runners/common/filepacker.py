@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 from bourne.engine.blocks import Block
 from bourne.engine.bundle import Bundle
-from bourne.runners.local.encoding import Encoded
+from bourne.runners.common.encoding import Encoded
 
 if TYPE_CHECKING:
-    from bourne.runners.local.filestore import FileStore
+    from bourne.runners.common.filestore import FileStore
 
 #: From so many bytes on a block is worth its price (measured: some 100 us to write and to read it again).
 ENOUGH = 256 << 10

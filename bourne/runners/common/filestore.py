@@ -19,10 +19,10 @@ from bourne.engine.blocks import Block, BlockStore
 from bourne.engine.bundle import Bundle
 from bourne.engine.memory import estimate
 from bourne.errors import ExecutionError
-from bourne.runners.local.encoding import Codec, Encoded
-from bourne.runners.local.filepacker import FilePacker
-from bourne.runners.local.spillstore import SpillStore
-from bourne.runners.local.squeezing import Squeezer
+from bourne.runners.common.encoding import Codec, Encoded
+from bourne.runners.common.filepacker import FilePacker
+from bourne.runners.common.spillstore import SpillStore
+from bourne.runners.common.squeezing import Squeezer
 
 #: How a block begins that is compressed, where others have a number of buffers.
 _COMPRESSED = b'\xff\xff\xff\xff'

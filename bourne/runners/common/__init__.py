@@ -1,0 +1,1 @@
+"""What runners share: bundles as bytes and in files, exceptions on their way, progress."""
