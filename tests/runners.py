@@ -15,6 +15,7 @@ import cloudpickle
 from bourne.engine.driver import Driver
 from bourne.engine.plan.compile import Pass, compile_plan
 from bourne.engine.plan.stage import Plan
+from bourne.engine.sizing import Sizing
 from bourne.engine.stream.driver import StreamDriver
 from bourne.engine.stream.host import Host, Order, Parcel, Report, Splits
 from bourne.engine.stream.status import StageReport
@@ -40,12 +41,14 @@ class EngineRunner(PipelineRunner):
     Attributes:
       skip: optional passes that are left out of the plan.
       slots: into how many tasks each stage is cut.
+      portion: about how many bytes a task takes, if the number of tasks follows from the size of the data.
       bundle_size: the most elements of a bundle; by default what the options say.
       memory: bytes that blocks may take before they go to disk, and that a task's groups may take.
     """
 
     skip: frozenset[Pass] = frozenset()
     slots: int = 1
+    portion: int | None = None
     bundle_size: int | None = None
     memory: int = 1 << 30
 
@@ -53,7 +56,7 @@ class EngineRunner(PipelineRunner):
         graph = isolate(graph)
         check_supported(graph)
         executor = InlineExecutor(self.memory)
-        executor.slots = self.slots  # type: ignore[misc]
+        executor.sizing = Sizing(self.slots, self.portion)
         metrics = MetricsContainer()
         progress = Progress()
         result = LocalResult(metrics, progress)

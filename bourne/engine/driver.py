@@ -7,8 +7,8 @@ one place where output is committed. When anything fails, everything that was pr
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from typing import Any, Protocol
 
 from bourne.engine.blocks import Block
@@ -19,6 +19,7 @@ from bourne.engine.exchange import WHOLE, Partitioned, Route, Router, route
 from bourne.engine.executor import Executor
 from bourne.engine.plan.stage import Op, Plan, Stage
 from bourne.engine.program.notes import annotate
+from bourne.engine.sizing import Sizing, total
 from bourne.engine.task import Run, Task, TaskResult
 from bourne.sdk.graph.nodes import MAIN, Read, Write
 from bourne.sdk.model.metric import MetricsContainer, elements_name
@@ -55,7 +56,10 @@ class Driver:
         self.run_info = run
         self.observer = observer
         self.metrics = metrics
-        self._blocks = self._empty_blocks()
+        self._blocks: dict[str, dict[Route, Partitioned]] = {}
+        self._splits: dict[str, tuple[list[Any], int]] = {}
+        self._sizing = Sizing(1)
+        self._width = 1
         self._prepared: dict[str, list[tuple[int, Any]]] = {}
         self._sinks: dict[str, Op] = {op.label: op for op in plan.ops if isinstance(op.payload, Write)}
         self._started = 0
@@ -69,6 +73,7 @@ class Driver:
         check_ends(self.plan)
         try:
             self.executor.open(self.plan, self.run_info)
+            self._survey()
             epoch = Epoch(self.plan)
             commands = deque(epoch.start())
             while commands:
@@ -121,38 +126,52 @@ class Driver:
                 for kept, blocks in zip(self._blocks[name][way], parts, strict=True):
                     kept += blocks
 
+    def _survey(self) -> None:
+        """Finds out what there is to read, and so how finely exchanges deal out."""
+        self._sizing = self.executor.sizing
+        for stage in self.plan.stages:
+            if isinstance(stage.ops[0].payload, Read):
+                with _blaming(stage):
+                    self._splits[stage.name] = self._sizing.splits(stage.ops[0].source)
+        self._width = self._sizing.width(sum(size for _, size in self._splits.values()))
+        self._blocks = self._empty_blocks()
+
     def _tasks(self, stage: Stage) -> list[Task]:
         """Cuts a stage's work into tasks."""
-        try:
-            return self._cut(stage)
-        except Exception as error:
-            annotate(error, stage, {}, (0, ''))
-            raise
-
-    def _cut(self, stage: Stage) -> list[Task]:
         sides = {name: self._blocks[name][WHOLE][0] for name in stage.side_inputs}
         routes = {name: tuple(self._blocks[name]) for name in stage.produced if name in self._blocks}
-        root = stage.ops[0].payload
-        if isinstance(root, Read):
-            parts: list[Any] = _deal(list(stage.ops[0].source.splits(self.executor.slots)), self.executor.slots)
-            return [Task(stage, number, len(parts), splits=tuple(splits), sides=sides, routes=routes)
-                    for number, splits in enumerate(parts)]
-        count = self._partitions(stage)
-        blocks: list[dict[str, list[Block]]] = [{} for _ in range(count)]
-        for name in dict.fromkeys(stage.inputs):
-            way = route(stage.entry, count)
+        if stage.name in self._splits:
+            splits, size = self._splits[stage.name]
+            parts = _deal(splits, self._sizing.readers(splits, size))
+            return [Task(stage, number, len(parts), splits=tuple(part), sides=sides, routes=routes)
+                    for number, part in enumerate(parts)]
+        taken = self._taken(stage)
+        return [Task(stage, number, len(taken), blocks=part, sides=sides, routes=routes)
+                for number, part in enumerate(taken)]
+
+    def _taken(self, stage: Stage) -> list[dict[str, list[Block]]]:
+        """The blocks that each task of a stage takes, by collection."""
+        names = dict.fromkeys(stage.inputs)
+        way = route(stage.entry, self._partitions(stage))
+        size = sum(total(part) for name in names for part in self._blocks[name][way])
+        count = self._sizing.partitions(size, self._width) if self._shards(stage) is None else way.partitions
+        taken: list[dict[str, list[Block]]] = [{} for _ in range(count)]
+        for name in names:
             kept = self._blocks[name][way]
-            for part, taken in zip(blocks, _deal(kept[0], count, exactly=True) if way is WHOLE else kept, strict=True):
-                part[name] = taken
-        return [Task(stage, number, count, blocks=part, sides=sides, routes=routes)
-                for number, part in enumerate(blocks)]
+            parts = _deal(kept[0], count) if way is WHOLE else _put_together(kept, count)
+            for part, blocks in zip(taken, parts, strict=True):
+                part[name] = blocks
+        return taken
+
+    @staticmethod
+    def _shards(stage: Stage) -> int | None:
+        """How many shards the stage is asked to write, if it is."""
+        root = stage.ops[0].payload
+        return root.sink.shards if isinstance(root, Write) else None
 
     def _partitions(self, stage: Stage) -> int:
-        """How many tasks the stage has, unless it reads a source."""
-        root = stage.ops[0].payload
-        if isinstance(root, Write) and root.sink.shards is not None:
-            return int(root.sink.shards)
-        return self.executor.slots
+        """How many partitions the elements of a stage that reads no source are dealt out into."""
+        return self._shards(stage) or self._width
 
     def _empty_blocks(self) -> dict[str, dict[Route, Partitioned]]:
         """A place for the blocks of every route that some stage reads."""
@@ -183,7 +202,25 @@ class Driver:
                     self.run_info.id, [token for _, token in prepared])
 
 
-def _deal(items: list[Any], hands: int, exactly: bool = False) -> list[list[Any]]:
-    """Items spread over at most (or exactly) so many lists, in contiguous runs of about equal length."""
-    count = hands if exactly else max(1, min(hands, len(items)))
-    return [items[len(items) * number // count:len(items) * (number + 1) // count] for number in range(count)]
+def _deal(items: list[Any], hands: int) -> list[list[Any]]:
+    """Items spread over so many lists, in contiguous runs of about equal length."""
+    return [items[len(items) * number // hands:len(items) * (number + 1) // hands] for number in range(hands)]
+
+
+def _put_together(partitions: Partitioned, count: int) -> Partitioned:
+    """Partitions as fewer ones, each made of neighbours. The buckets of a partition are not those of a larger one."""
+    several = len(partitions) // count
+    if several == 1:
+        return partitions
+    return [[block._replace(bucket=None) for part in partitions[start:start + several] for block in part]
+            for start in range(0, len(partitions), several)]
+
+
+@contextmanager
+def _blaming(stage: Stage) -> Iterator[None]:
+    """Says of an error that it comes from the head of a stage."""
+    try:
+        yield
+    except Exception as error:
+        annotate(error, stage, {}, (0, ''))
+        raise

@@ -7,6 +7,7 @@ from typing import Protocol
 
 from bourne.engine.blocks import BlockStore
 from bourne.engine.plan.stage import Plan
+from bourne.engine.sizing import Sizing
 from bourne.engine.task import Report, Run, Task, TaskResult
 
 
@@ -14,8 +15,8 @@ class Executor(Protocol):
     """Runs tasks. Used by one thread, between one ``open`` and one ``close``."""
 
     @property
-    def slots(self) -> int:
-        """How many tasks run at the same time; the coordinator cuts work accordingly."""
+    def sizing(self) -> Sizing:
+        """By what the coordinator cuts work into tasks; asked for once the executor is open."""
 
     @property
     def store(self) -> BlockStore:

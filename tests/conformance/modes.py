@@ -42,6 +42,7 @@ MODES: tuple[Mode, ...] = (
     Mode('local-bundles-of-one', LocalRunner, ('--bundle_size=1',)),
     Mode('unoptimised', lambda: EngineRunner(skip=OPTIONAL), streams=False),
     Mode('three-partitions', lambda: EngineRunner(slots=3, bundle_size=3), streams=False),
+    Mode('partitions-by-size', lambda: EngineRunner(slots=2, portion=500, bundle_size=3), streams=False),
     Mode('stream', LocalRunner, ('--streaming',), epochs=True),
     Mode('stream-bundles-of-one', LocalRunner, ('--streaming', '--bundle_size=1'), epochs=True),
     Mode('stream-processes', LocalRunner, ('--streaming', '--workers=2', '--bundle_size=3'), epochs=True),

@@ -1,4 +1,4 @@
-"""Small bundles for the same place become one block of a file, since a block has a price of its own.
+"""Small bundles for the same place become one block, since a block has a price of its own.
 
 They are encoded as they come, while the processor's caches have them, and wait as bytes, which are fewer.
 """
@@ -7,17 +7,23 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Hashable
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from bourne.engine.blocks import Block
 from bourne.engine.bundle import Bundle
-from bourne.runners.common.encoding import Encoded
-
-if TYPE_CHECKING:
-    from bourne.runners.common.filestore import FileStore
+from bourne.runners.common.encoding import Codec, Encoded
 
 #: From so many bytes on a block is worth its price (measured: some 100 us to write and to read it again).
 ENOUGH = 256 << 10
+
+
+class EncodedStore(Protocol):
+    """Keeps blocks that are bytes."""
+
+    codec: Codec
+
+    def put_encoded(self, bundles: list[Encoded], elements: int, size: int) -> Block:
+        """Keeps bundles as one block, of so many elements that take about so many bytes in memory."""
 
 
 class _Shelf:
@@ -33,7 +39,7 @@ class _Shelf:
 
 
 class FilePacker:
-    """Puts bundles into the blocks of a file.
+    """Puts bundles into blocks that are bytes.
 
     Args:
       files: gets them.
@@ -43,7 +49,7 @@ class FilePacker:
       blocks: see :class:`bourne.engine.blocks.Packer`.
     """
 
-    def __init__(self, files: FileStore, most: int) -> None:
+    def __init__(self, files: EncodedStore, most: int) -> None:
         self._files = files
         self._most = most
         self._shelves: defaultdict[Any, _Shelf] = defaultdict(_Shelf)

@@ -133,10 +133,13 @@ class FileStore:
 
     def scratch(self, memory: int) -> BlockStore:
         """See :class:`bourne.engine.blocks.BlockStore`."""
+        return SpillStore(memory, FileStore(*self.child()))
+
+    def child(self) -> tuple[str | os.PathLike[str], str, float]:
+        """The directory, the name and the limit of another store of this process, for scratch."""
         self._number += 1
         self.has_scratch = True
-        child = FileStore(self._folder, f'{self._name}-{self._number}', max(0, self._compress_after - self._written))
-        return SpillStore(memory, child)
+        return self._folder, f'{self._name}-{self._number}', max(0, self._compress_after - self._written)
 
     def free(self, blocks: Iterable[Block]) -> None:
         """See :class:`bourne.engine.blocks.BlockStore`."""

@@ -11,6 +11,7 @@ import cloudpickle
 
 from bourne.engine.memory import resident
 from bourne.engine.plan.stage import Plan
+from bourne.engine.sizing import Sizing
 from bourne.engine.task import Report, Run, StageInstance, Task, TaskResult, sampler_for
 from bourne.runners.common.filestore import FileStore
 from bourne.runners.common.folder import RunFolder
@@ -30,7 +31,7 @@ class InlineExecutor:
       profile: gets the samples of a run that is profiled.
     """
 
-    slots = 1
+    sizing = Sizing(1)
 
     def __init__(self, block_memory: int, temp_dir: str | None = None, profile: Profile | None = None) -> None:
         self._plan: Plan | None = None

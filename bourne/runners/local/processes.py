@@ -23,6 +23,7 @@ import cloudpickle
 
 from bourne.engine.memory import resident
 from bourne.engine.plan.stage import Plan, Stage
+from bourne.engine.sizing import Sizing
 from bourne.engine.task import Report, Run, Task, TaskResult
 from bourne.errors import ExecutionError
 from bourne.runners.common.failures import unpack
@@ -72,7 +73,7 @@ class ProcessExecutor:
         self._profile = profile
         self._compress_after = compress_after / workers
         self.workers = workers
-        self.slots = workers * TASKS_PER_WORKER
+        self.sizing = Sizing(workers * TASKS_PER_WORKER)
         self._start_method = start_method or ('fork' if sys.platform == 'linux' else 'spawn')
         self._pool: list[_Worker] = []
         self._started = 0
