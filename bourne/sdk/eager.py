@@ -27,7 +27,7 @@ _committed: dict[str, list[Any]] = {}
 
 
 @portable
-@attrs.frozen
+@attrs.frozen(repr=False)
 class _Collect(Sink[Any]):
     """Brings elements to the process that commits, which is the one that started the run."""
 

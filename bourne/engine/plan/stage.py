@@ -32,7 +32,7 @@ BROADCAST = 'broadcast'
 
 
 @portable
-@attrs.frozen
+@attrs.frozen(repr=False)
 class PreCombine:
     """Combines the values of each key as far as one task sees them, before they move. Made by combiner lifting."""
 
@@ -40,7 +40,7 @@ class PreCombine:
 
 
 @portable
-@attrs.frozen
+@attrs.frozen(repr=False)
 class MergeCombine:
     """Merges what :class:`PreCombine` made of a key, and extracts the result."""
 

@@ -19,7 +19,7 @@ MAIN = ''
 
 
 @portable
-@attrs.frozen
+@attrs.frozen(repr=False)
 class Read:
     """Emits what a source holds. No input."""
 
@@ -27,7 +27,7 @@ class Read:
 
 
 @portable
-@attrs.frozen
+@attrs.frozen(repr=False)
 class SideView:
     """How a side input is looked at: ``singleton``, ``iter``, ``list``, ``dict`` or ``multimap``."""
 
@@ -37,7 +37,7 @@ class SideView:
 
 
 @portable
-@attrs.frozen
+@attrs.frozen(repr=False)
 class SideArg:
     """Stands in a ParDo's arguments for its side input of that number."""
 
@@ -45,7 +45,7 @@ class SideArg:
 
 
 @portable
-@attrs.frozen
+@attrs.frozen(repr=False)
 class Guard:
     """Failures of a function that go to an output, as ``(element, (type, repr, traceback lines))``.
 
@@ -63,7 +63,7 @@ class Guard:
 
 
 @portable
-@attrs.frozen
+@attrs.frozen(repr=False)
 class ParDo:
     """Calls a function for each element.
 
@@ -99,7 +99,7 @@ class ParDo:
 
 
 @portable
-@attrs.frozen
+@attrs.frozen(repr=False)
 class GroupByKey:
     """Turns pairs into pairs of a key and all of its values, per window and pane.
 
@@ -113,7 +113,7 @@ class GroupByKey:
 
 
 @portable
-@attrs.frozen
+@attrs.frozen(repr=False)
 class Combine:
     """Turns pairs into pairs of a key and the combination of its values, per window and pane.
 
@@ -128,13 +128,13 @@ class Combine:
 
 
 @portable
-@attrs.frozen
+@attrs.frozen(repr=False)
 class Flatten:
     """Emits the elements of all its inputs."""
 
 
 @portable
-@attrs.frozen
+@attrs.frozen(repr=False)
 class WindowInto:
     """Assigns windows; the output collection carries the strategy."""
 
@@ -142,13 +142,13 @@ class WindowInto:
 
 
 @portable
-@attrs.frozen
+@attrs.frozen(repr=False)
 class Reshuffle:
     """Spreads elements evenly over the workers and ends fusion. Elements, times and windows stay as they are."""
 
 
 @portable
-@attrs.frozen
+@attrs.frozen(repr=False)
 class Write:
     """Writes elements to a sink; emits what the sink's commit returns."""
 

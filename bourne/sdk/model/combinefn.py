@@ -100,7 +100,7 @@ class CombineFn:
 
 
 @portable
-@attrs.frozen(slots=False)
+@attrs.frozen(repr=False, slots=False)
 class CallableCombineFn(CombineFn):
     """A reduction by a function of an iterable, such as ``sum``; applied to its own results it must still be right.
 

@@ -11,7 +11,7 @@ from bourne.sdk.model.portable import portable
 
 
 @portable
-@attrs.frozen
+@attrs.frozen(repr=False)
 class Known:
     """A tiny function of an element. Callable, so that whoever does not know it better can call it.
 

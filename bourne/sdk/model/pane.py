@@ -27,7 +27,7 @@ class PaneInfoTiming:
 
 
 @portable
-@attrs.frozen
+@attrs.frozen(repr=False)
 class PaneInfo:
     """Describes one firing of a key and window.
 

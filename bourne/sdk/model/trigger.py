@@ -56,25 +56,25 @@ class TriggerFn:
 
 
 @portable
-@attrs.frozen
+@attrs.frozen(repr=False)
 class DefaultTrigger(TriggerFn):
     """Fires when the watermark passes the end of the window, and then for every late element."""
 
 
 @portable
-@attrs.frozen
+@attrs.frozen(repr=False)
 class Always(TriggerFn):
     """Fires for every element."""
 
 
 @portable
-@attrs.frozen
+@attrs.frozen(repr=False)
 class Never(TriggerFn):
     """Never fires by itself; the window's expiry still emits what has arrived."""
 
 
 @portable
-@attrs.frozen
+@attrs.frozen(repr=False)
 class AfterWatermark(TriggerFn):
     """Fires when the watermark passes the end of the window, with optional firings before and after that.
 
@@ -95,7 +95,7 @@ class AfterWatermark(TriggerFn):
 
 
 @portable
-@attrs.frozen
+@attrs.frozen(repr=False)
 class AfterProcessingTime(TriggerFn):
     """Fires once, ``delay`` after the first element arrived.
 
@@ -107,7 +107,7 @@ class AfterProcessingTime(TriggerFn):
 
 
 @portable
-@attrs.frozen
+@attrs.frozen(repr=False)
 class AfterCount(TriggerFn):
     """Fires once, as soon as ``count`` elements have arrived.
 
@@ -124,7 +124,7 @@ class AfterCount(TriggerFn):
 
 
 @portable
-@attrs.frozen
+@attrs.frozen(repr=False)
 class Repeatedly(TriggerFn):
     """Starts its trigger anew each time it has fired, for ever."""
 
@@ -136,7 +136,7 @@ class Repeatedly(TriggerFn):
 
 
 @portable
-@attrs.frozen(init=False)
+@attrs.frozen(repr=False, init=False)
 class AfterAny(TriggerFn):
     """Fires whenever any of its triggers does, until any of them has finished."""
 
@@ -147,7 +147,7 @@ class AfterAny(TriggerFn):
 
 
 @portable
-@attrs.frozen(init=False)
+@attrs.frozen(repr=False, init=False)
 class AfterAll(TriggerFn):
     """Fires whenever all of its triggers are ready to, until all of them have finished."""
 
@@ -158,7 +158,7 @@ class AfterAll(TriggerFn):
 
 
 @portable
-@attrs.frozen(init=False)
+@attrs.frozen(repr=False, init=False)
 class AfterEach(TriggerFn):
     """Fires as its first trigger does until that has finished, then as its second does, and so on."""
 
@@ -169,7 +169,7 @@ class AfterEach(TriggerFn):
 
 
 @portable
-@attrs.frozen
+@attrs.frozen(repr=False)
 class OrFinally(TriggerFn):
     """Fires as its first trigger does, until the second fires; then it finishes."""
 
@@ -309,7 +309,7 @@ def goes_by_elements(trigger: TriggerFn) -> bool:
 
 
 @portable
-@attrs.frozen
+@attrs.frozen(repr=False)
 class Windowing:
     """A collection's windowing strategy: where, when and how results of groupings on it are made.
 

@@ -312,7 +312,7 @@ class NonMergingWindowFn(WindowFn):
 
 
 @portable
-@attrs.frozen
+@attrs.frozen(repr=False)
 class GlobalWindows(NonMergingWindowFn):
     """Everything is in the one global window."""
 
@@ -338,7 +338,7 @@ def _shift(instance: Any) -> None:
 
 
 @portable
-@attrs.frozen
+@attrs.frozen(repr=False)
 class FixedWindows(NonMergingWindowFn):
     """Windows ``[n * size + offset, (n + 1) * size + offset)`` for whole n.
 
@@ -363,7 +363,7 @@ class FixedWindows(NonMergingWindowFn):
 
 
 @portable
-@attrs.frozen
+@attrs.frozen(repr=False)
 class SlidingWindows(NonMergingWindowFn):
     """Windows of one size that start every ``period``; an element is in ``size / period`` of them.
 
@@ -393,7 +393,7 @@ class SlidingWindows(NonMergingWindowFn):
 
 
 @portable
-@attrs.frozen
+@attrs.frozen(repr=False)
 class Sessions(WindowFn):
     """Windows of activity: a key's elements are in one session as long as no gap between them reaches ``gap_size``.
 

@@ -27,7 +27,7 @@ SPLIT_ELEMENTS = 1024
 
 
 @portable
-@attrs.frozen
+@attrs.frozen(repr=False)
 class CreateSource(Source[Any]):
     """Holds its elements.
 
