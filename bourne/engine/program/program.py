@@ -19,9 +19,10 @@ import math
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
 from functools import partial
+from importlib import import_module
 from itertools import chain
 from types import CodeType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from bourne.engine.bundle import Bundle, from_rows
 from bourne.engine.combining import folding, of_keys
@@ -37,9 +38,7 @@ from bourne.engine.program.generate import Generator, Loop
 from bourne.engine.program.layout import Layout, Port
 from bourne.engine.program.notes import annotate, concerning, ended
 from bourne.engine.program.source import Origin, compile_source, function_of
-from bourne.engine.program.stateful import OUTPUTS, Made, StatefulOperator
 from bourne.engine.program.tables import Tables
-from bourne.engine.state import Row
 from bourne.engine.windows import raw_windows
 from bourne.errors import ExecutionError
 from bourne.sdk.graph.nodes import MAIN, ParDo, Read, Write
@@ -54,10 +53,24 @@ from bourne.sdk.model.metric import (
 )
 from bourne.sdk.model.sink import Writer
 from bourne.sdk.model.timestamp import MIN_MICROS
+from bourne.sdk.model.trigger import Windowing
 from bourne.sdk.model.window import GlobalWindows
 
+if TYPE_CHECKING:
+    from bourne.engine.program.stateful import Made, StatefulOperator
+    from bourne.engine.state import Row
+
+#: What state and timers need; imported only for stages that have some.
+STATEFUL = 'bourne.engine.program.stateful'
+#: About how many outputs of timers make a bundle, if nothing else is said.
+OUTPUTS = 10_000
 #: What would end the program, or a generator of the engine, as if it had been meant.
 ENDINGS = (SystemExit, GeneratorExit)
+
+
+def _stateful(op: Op, stage: Stage, windowing: Windowing) -> StatefulOperator:
+    made: StatefulOperator = import_module(STATEFUL).StatefulOperator(op, stage, windowing)
+    return made
 
 
 def _discard(collection: str, bundle: Bundle) -> None:
@@ -92,8 +105,7 @@ class Program:
         self.tops = [MIN_MICROS] * len(stage.ops)
         self._windowings = {name: item.windowing for name, item in plan.collections.items()}
         first = stage.ops[0]
-        self._stateful = None if not first.is_stateful else StatefulOperator(
-            first, stage, self._windowings[first.inputs[0]])
+        self._stateful = _stateful(first, stage, self._windowings[first.inputs[0]]) if first.is_stateful else None
         self._calls = Calls(self.layout, {
             number: [self._windowings[names[0]].windowfn for names in op.side_inputs]
             for number, op in enumerate(stage.ops) if op.side_inputs}, self._stateful)

@@ -31,9 +31,6 @@ from bourne.sdk.model.timestamp import Timestamp
 from bourne.sdk.model.trigger import Windowing
 from bourne.sdk.model.window import GLOBAL_WINDOW, GlobalWindows, TimestampedValue, WindowedValue
 
-#: About how many outputs of timers make a bundle, if nothing else is said.
-OUTPUTS = 10_000
-
 
 class Made(NamedTuple):
     """What methods of timers gave.

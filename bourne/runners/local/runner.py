@@ -18,7 +18,6 @@ from bourne.engine.task import Run
 from bourne.runners.common.collector import relaxed_collector
 from bourne.runners.common.progress import Cancelled, Progress
 from bourne.runners.local.inline import InlineExecutor
-from bourne.runners.local.processes import ProcessExecutor
 from bourne.sdk.graph.graph import Graph
 from bourne.sdk.graph.isolate import isolate
 from bourne.sdk.graph.nodes import Read
@@ -28,8 +27,11 @@ from bourne.sdk.options import LocalOptions, OptionsWarning, PipelineOptions, St
 from bourne.sdk.runner import PipelineResult, PipelineRunner, PipelineState
 
 if TYPE_CHECKING:
+    from bourne.runners.local.processes import ProcessExecutor
     from bourne.sdk.model.profile import Profile
 
+#: What runs with worker processes need; imported only for them.
+PROCESSES = 'bourne.runners.local.processes'
 #: What profiles need; imported only for runs with ``--profile``.
 PROFILING = 'bourne.runners.local.profiling'
 #: What streams need; imported only for them.
@@ -154,7 +156,7 @@ class Means(NamedTuple):
 
 def means(options: LocalOptions) -> Means:
     """What the options allow, or else the machine."""
-    workers = options.workers or cores()
+    workers = 1 if options.workers is None else options.workers or cores()
     half = (options.memory_budget or default_budget()) // 2
     return Means(workers, half, half // workers)
 
@@ -163,7 +165,10 @@ def _executor(options: LocalOptions, allowed: Means, profile: Profile | None) ->
     """Where the options want tasks to run."""
     if allowed.workers == 1:
         return InlineExecutor(allowed.blocks, options.temp_dir, profile)
-    return ProcessExecutor(allowed.workers, options.start_method, options.temp_dir, allowed.blocks, profile)
+    processes: Any = import_module(PROCESSES)
+    made: ProcessExecutor = processes.ProcessExecutor(allowed.workers, options.start_method, options.temp_dir,
+                                                      allowed.blocks, profile)
+    return made
 
 
 def cores() -> int:
