@@ -16,6 +16,9 @@ from typing import Any, NamedTuple, Protocol
 
 from bourne.engine.bundle import Bundle
 
+#: What windows with triggers need; imported only for them.
+PANES = 'bourne.engine.panes'
+
 
 class Hold(NamedTuple):
     """Why an output watermark stays behind the input's.

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import partial
+from importlib import import_module
 from typing import Any
 
 from bourne.engine.blocks import Block, BlockStore
 from bourne.engine.bundle import Bundle
 from bourne.engine.combining import folding, of_all, of_keys, of_nothing
 from bourne.engine.grouping import group, group_inputs, is_timed
-from bourne.engine.keyed import Keyed
+from bourne.engine.keyed import PANES, Keyed
 from bourne.engine.keyhash import key_group, partition_of
 from bourne.engine.oversize import Large, Piece, StoredValues, pieces
-from bourne.engine.panes import windowing_operator
 from bourne.engine.plan.stage import BY_KEY, MergeCombine, Op, Plan
 from bourne.engine.windows import raw_windows
 from bourne.sdk.graph.nodes import Combine, GroupByKey
@@ -53,7 +53,7 @@ def rooted(plan: Plan, root: Op, number: int, partitions: int, blocks: Mapping[s
 def _keyed(root: Op, piece: Piece, windowing: Windowing) -> Iterator[Bundle]:
     """What an operator that groups by key makes of a piece."""
     if goes_by_elements(windowing.trigger):
-        return _panes(windowing_operator(root.payload, windowing), piece)
+        return _panes(import_module(PANES).windowing_operator(root.payload, windowing), piece)
     match root.payload:
         case GroupByKey():
             return _groups(root.payload, piece, windowing)

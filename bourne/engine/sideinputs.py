@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from importlib import import_module
 from typing import Any
 
 import attrs
 
 from bourne.engine.bundle import Bundle
-from bourne.engine.keyed import Keyed
-from bourne.engine.panes import windowing_operator
+from bourne.engine.keyed import PANES, Keyed
 from bourne.engine.windows import raw_windows
 from bourne.errors import ExecutionError
 from bourne.sdk.graph.nodes import GroupByKey, SideView
@@ -122,7 +122,8 @@ def panes_of(windowing: Windowing) -> Keyed:
     """
     if fires_once(windowing):
         windowing = attrs.evolve(windowing, accumulation_mode=AccumulationMode.ACCUMULATING)
-    return windowing_operator(GroupByKey(), windowing)
+    made: Keyed = import_module(PANES).windowing_operator(GroupByKey(), windowing)
+    return made
 
 
 def as_pairs(bundle: Bundle) -> Bundle:

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from importlib import import_module
 from typing import Any
 
 import attrs
 
-from bourne.sdk.graph import json, mermaid, picture, text
+from bourne.sdk.graph import json
 from bourne.sdk.graph.nodes import Collection, Composite, Transform
+
+#: What shows graphs to people; imported only when one is shown.
+TEXT = 'bourne.sdk.graph.text'
+MERMAID = 'bourne.sdk.graph.mermaid'
+PICTURE = 'bourne.sdk.graph.picture'
 
 
 @attrs.frozen
@@ -52,15 +58,18 @@ class Graph:
 
     def to_text(self) -> str:
         """The graph as an indented tree for people, as ``bourne explain`` prints it."""
-        return text.to_text(self)
+        shown: str = import_module(TEXT).to_text(self)
+        return shown
 
     def to_mermaid(self) -> str:
         """The graph as a Mermaid flowchart, to be pasted into Markdown."""
-        return mermaid.to_mermaid(self)
+        shown: str = import_module(MERMAID).to_mermaid(self)
+        return shown
 
     def to_svg(self) -> str:
         """The outermost transforms as an SVG image; what is in them is shown when the mouse points at them."""
-        return picture.to_svg(self)
+        shown: str = import_module(PICTURE).to_svg(self)
+        return shown
 
     def _repr_html_(self) -> str:
         return f'<div style="overflow: auto">{self.to_svg()}</div>'
