@@ -28,7 +28,7 @@ from bourne.sdk.sizes import parse_size
 
 __all__ = [
     'PipelineOptions', 'OptionsContext', 'OptionsWarning',
-    'StandardOptions', 'LocalOptions', 'TestOptions', 'TypeOptions', 'DebugOptions', 'SetupOptions',
+    'StandardOptions', 'LocalOptions', 'DaskOptions', 'TestOptions', 'TypeOptions', 'DebugOptions', 'SetupOptions',
     'ProfilingOptions', 'WorkerOptions', 'DirectOptions', 'GoogleCloudOptions', 'PortableOptions', 'StreamingOptions',
     'get_pipeline_options', 'scoped_pipeline_options', 'runner_name',
 ]
@@ -68,7 +68,8 @@ class LocalOptions(PipelineOptions):
     _no_effect: ClassVar[Mapping[str, str]] = {
     }
 
-    workers: int
+    #: None: as the runner likes it.
+    workers: int | None
     #: Bytes, or None: half of the machine's memory.
     memory_budget: int | None
     temp_dir: str | None
@@ -80,8 +81,9 @@ class LocalOptions(PipelineOptions):
 
     @classmethod
     def _add_argparse_args(cls, parser: Any) -> None:
-        parser.add_argument('--workers', type=_whole_number, default=1,
-                            help='worker processes; 1: just the calling process, 0: one for each core')
+        parser.add_argument('--workers', type=_whole_number,
+                            help='worker processes; 0: one for each core; 1, the default of the local runner: just the '
+                                 'calling process')
         parser.add_argument('--memory_budget', type=_size,
                             help='how much memory data between stages and groups may take before they go to disk, '
                                  "such as 4GB, beside some 50 MB for each process; by default half of the machine's")
@@ -95,6 +97,53 @@ class LocalOptions(PipelineOptions):
                             help='show at the end which transform took the time')
         parser.add_argument('--status', action='store_true',
                             help='show how a stream stands while it runs: watermarks, what holds them, rates, state')
+
+
+class DaskOptions(PipelineOptions):
+    """Options of the Dask runner. It takes ``--workers``, ``--temp_dir`` and ``--bundle_size``, too."""
+
+    dask_scheduler: str | None
+    dask_connection_timeout: int
+    threads_per_worker: int
+    #: Bytes, or None: an equal share of the machine's memory.
+    memory_limit: int | None
+    adapt: tuple[int, int] | None
+    exchange: str
+    retries: int
+    upload: list[str]
+    same_version: list[str]
+    detach: bool
+
+    @classmethod
+    def _add_argparse_args(cls, parser: Any) -> None:
+        parser.add_argument('--dask_scheduler', '--dask_client_address', '--dask_scheduler_file',
+                            dest='dask_scheduler',
+                            help='the address of a running Dask scheduler, such as tcp://host:8786, or the path of '
+                                 'its scheduler file; by default a cluster is started on this machine, for the run')
+        parser.add_argument('--dask_connection_timeout', type=_positive_number, default=5,
+                            help='how many seconds the scheduler has to answer')
+        parser.add_argument('--threads_per_worker', type=_positive_number, default=1,
+                            help='threads of each worker process of a cluster that is started for the run')
+        parser.add_argument('--memory_limit', type=_size,
+                            help='how much memory each of these workers may take, such as 4GB; by default an equal '
+                                 "share of the machine's")
+        parser.add_argument('--adapt', type=_range,
+                            help='least:most, as in 1:8: that cluster, or the one that the runner was given, grows '
+                                 'and shrinks with the work')
+        parser.add_argument('--exchange', choices=('auto', 'p2p', 'tasks'), default='auto',
+                            help="how elements come to the tasks that group them: by Dask's P2P shuffle, by plain "
+                                 'tasks, or by whichever suits their size')
+        parser.add_argument('--retries', type=_whole_number, default=0,
+                            help='how often a task whose function failed is run again; those of lost workers are '
+                                 'always run again')
+        parser.add_argument('--upload', action='append', default=[],
+                            help='a module, package directory, egg or zip file that is sent to the workers; modules '
+                                 'of your own that are not installed travel with the functions even without this')
+        parser.add_argument('--same_version', action='append', default=[],
+                            help='a package that must have the same version here and on the cluster')
+        parser.add_argument('--detach', action='store_true',
+                            help='hand the run to the cluster and go; `bourne status`, `wait` and `cancel` find it '
+                                 'again')
 
 
 class TestOptions(PipelineOptions):
@@ -189,10 +238,10 @@ class DebugOptions(PipelineOptions):
         return lookup(self.experiments, key, default)
 
 
-def _named(name: str) -> Callable[[Callable[[str], int]], Callable[[str], int]]:
+def _named(name: str) -> Callable[[Callable[[str], R]], Callable[[str], R]]:
     """Names a conversion as argparse's message shall call the value: ``invalid <name> value``."""
 
-    def rename(convert: Callable[[str], int]) -> Callable[[str], int]:
+    def rename(convert: Callable[[str], R]) -> Callable[[str], R]:
         convert.__name__ = name
         return convert
 
@@ -211,6 +260,14 @@ def _positive_number(text: str) -> int:
     if int(text) < 1:
         raise ValueError(text)
     return int(text)
+
+
+@_named('range (such as 1:8)')
+def _range(text: str) -> tuple[int, int]:
+    least, most = map(int, text.split(':'))
+    if not 0 <= least <= most or not most:
+        raise ValueError(text)
+    return least, most
 
 
 @_named('size (such as 512MiB or 4GB)')

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from bourne.sdk.options import PipelineOptions
 
 #: The runners that come with bourne. Others register an entry point in the group ``bourne.runners``.
-BUILTIN = {'local': 'bourne.runners.local:LocalRunner'}
+BUILTIN = {'dask': 'bourne.runners.dask:DaskRunner', 'local': 'bourne.runners.local:LocalRunner'}
 ENTRY_POINTS = 'bourne.runners'
 
 

@@ -9,6 +9,7 @@ import attrs
 from bourne.engine.plan.compile import OPTIONAL
 from bourne.runners.local import LocalRunner
 from bourne.sdk.runner import PipelineRunner
+from tests.clusters import shared_runner
 from tests.fresh import FreshRunner
 from tests.killing import KillingRunner
 from tests.reference import ReferenceRunner
@@ -49,6 +50,8 @@ MODES: tuple[Mode, ...] = (
     Mode('spilling', LocalRunner, ('--memory_budget=2000',)),
     Mode('processes', LocalRunner, ('--workers=2', '--bundle_size=3')),
     Mode('spawn', FreshRunner, ('--workers=2', '--bundle_size=3', '--start_method=spawn')),
+    Mode('dask', shared_runner, ('--bundle_size=3',), streams=False),
+    Mode('dask-p2p', shared_runner, ('--bundle_size=3', '--exchange=p2p'), streams=False),
     Mode(f'killed-workers-by-seed-{KillingRunner().seed}', KillingRunner, ('--workers=2', '--bundle_size=3'),
          streams=False),
 )

@@ -26,8 +26,7 @@ class Origin(NamedTuple):
 
 def comment(text: str) -> str:
     """A comment to end a line with. Labels are the user's text: what could end the comment becomes a space."""
-    plain = text if text.isprintable() else ''.join(letter if letter.isprintable() else ' ' for letter in text)
-    return f'  # {plain}'
+    return '  # ' + ''.join(letter if letter.isprintable() else ' ' for letter in text)
 
 
 class Source:

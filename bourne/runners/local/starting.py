@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import signal
-import sys
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
+
+from bourne.runners.common.spawning import main_left_alone
 
 
 def start_process(context: Any, target: Callable[..., Any], args: tuple[Any, ...]) -> Any:
@@ -19,7 +20,7 @@ def start_process(context: Any, target: Callable[..., Any], args: tuple[Any, ...
       args: the arguments.
     """
     process = context.Process(target=target, args=args, daemon=True)
-    with _main_left_alone(), _interrupts_held_back(context), warnings.catch_warnings():
+    with main_left_alone(), _interrupts_held_back(context), warnings.catch_warnings():
         # Python warns of forking where there are threads. The worker takes no lock that one of them could hold.
         warnings.simplefilter('ignore', DeprecationWarning)
         process.start()
@@ -57,23 +58,3 @@ def cause_of_death(exitcode: int | None) -> str:
         hint = ' (perhaps by the system, for lack of memory)' if name == 'SIGKILL' else ''
         return f'was killed by {name}{hint}'
     return f'ended itself with exit code {exitcode}'
-
-
-@contextmanager
-def _main_left_alone() -> Iterator[None]:
-    """Keeps a spawned process from running the user's script again.
-
-    ``multiprocess`` would import the main module in the new process, which runs the whole script unless it is guarded.
-    Functions of the main module travel by value here, so nobody needs it.
-    """
-    main = sys.modules['__main__']
-    spec, file = getattr(main, '__spec__', None), getattr(main, '__file__', None)
-    main.__spec__ = None
-    if file is not None:
-        del main.__file__
-    try:
-        yield
-    finally:
-        main.__spec__ = spec
-        if file is not None:
-            main.__file__ = file

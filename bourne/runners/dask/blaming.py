@@ -1,0 +1,104 @@
+"""What went wrong on the cluster, said in terms of the pipeline."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+from distributed import KilledWorker
+
+from bourne.engine.memory import readable
+from bourne.engine.plan.stage import Stage
+from bourne.engine.task import Task
+from bourne.errors import BourneError, ExecutionError
+from bourne.runners.common.failures import unpack
+from bourne.runners.dask.stagegraph import StageGraph
+from bourne.runners.dask.work import TaskFailed
+
+if TYPE_CHECKING:
+    from distributed import Client, Future
+
+#: The topic of Dask's event log where nannies say that they ended a worker for its memory.
+MEMORY_TOPIC = 'worker-restart-memory'
+
+
+class Blaming:
+    """Makes an exception of what Dask says of a task.
+
+    Args:
+      client: a client of the cluster.
+    """
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+        self._address = client.scheduler.address if client.scheduler is not None else 'unknown'
+        self._what: dict[str, str] = {}
+
+    def watch(self, stage: Stage, made: StageGraph, tasks: Sequence[Task]) -> None:
+        """Remembers what the tasks of a stage are, for when one of them fails."""
+        by_number = {task.number: task for task in tasks}
+        does = ', '.join(op.label for op in stage.ops)
+        for key in made.graph:
+            number = made.main.get(key)
+            if number is None:
+                self._what.setdefault(str(key), f'stage {stage.name!r}: the exchange of its input')
+                continue
+            size = sum(block.size for blocks in by_number[number].blocks.values() for block in blocks)
+            takes = f', which takes {readable(size)}' if size else ''
+            self._what[str(key)] = (f'stage {stage.name!r}, partition {number} of {len(tasks)}{takes}. '
+                                    f'The stage does: {does}')
+
+    def failure(self, future: Future) -> BaseException:
+        """Why a task has no result."""
+        if future.status == 'error':
+            return self.of_error(future.exception())
+        return self._gone(f'the task {future.key} was lost' if self._client.status == 'running' else '')
+
+    def of_error(self, error: BaseException) -> BaseException:
+        """What to raise for an error of a task, or of Dask itself."""
+        if isinstance(error, TaskFailed):
+            return unpack(error.failure)
+        if isinstance(error, KilledWorker):
+            return self._killed(error)
+        if isinstance(error, (asyncio.CancelledError, OSError)):
+            return self._gone('')
+        if isinstance(error, BourneError):
+            return error
+        made = ExecutionError(f'Dask could not run a task of the pipeline: {type(error).__name__}: {error}')
+        made.__cause__ = error
+        return made
+
+    def _killed(self, error: KilledWorker) -> ExecutionError:
+        what = self._what.get(str(error.task), f'the task {error.task}')
+        deaths = error.allowed_failures + 1
+        address = getattr(error.last_worker, 'address', error.last_worker)
+        text = f'{what}\nEach of the {deaths} workers that ran it died; the last one was {address}.'
+        if self._ended_for_memory():
+            text += (' Workers were ended since they took more than their memory limit: give them more '
+                     '(--memory_limit), or fewer threads each (--threads_per_worker), or make the elements smaller.')
+        else:
+            text += (' Their logs tell more. A worker dies if it is killed (by the system, for lack of memory, or by '
+                     'whoever runs it) or if user code ends the process.')
+        return ExecutionError(text)
+
+    def _ended_for_memory(self) -> bool:
+        with suppress(Exception):
+            events: Iterable[Any] = self._client.get_events(MEMORY_TOPIC)
+            return bool(list(events))
+        return False
+
+    def check_connection(self) -> None:
+        """Finds out whether the scheduler is still there.
+
+        Raises:
+          ExecutionError: if it is not.
+        """
+        if self._client.status not in ('running', 'newly-created'):
+            raise self._gone('')
+
+    def _gone(self, detail: str) -> ExecutionError:
+        said = f' ({detail})' if detail else ''
+        return ExecutionError(f'the connection to the Dask scheduler at {self._address} is lost{said}; the run has '
+                              f'ended, and wrote no output that it had not committed before')

@@ -1,0 +1,112 @@
+"""Resource hints of transforms as what Dask knows: abstract resources of workers, and their memory.
+
+================================  ==========================================================
+hint                              a worker satisfies it by
+================================  ==========================================================
+``min_ram``                       the resource ``MEMORY`` (bytes), or its memory limit
+``accelerator``                   the resource ``GPU``, or one with the name of the hint
+``cpu_count``                     the resource ``CPU``, or so many threads
+``max_active_bundles_per_worker`` so few threads
+any other                         the resource with the name of the hint
+================================  ==========================================================
+
+(https://distributed.dask.org/en/stable/resources.html)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from bourne.engine.memory import readable
+from bourne.engine.plan.stage import Op, Plan, Stage
+from bourne.errors import UnsupportedError
+
+if TYPE_CHECKING:
+    from distributed import Client
+
+Worker = Mapping[str, Any]
+
+
+class _Need(NamedTuple):
+    """What a hint asks of a worker.
+
+    Attributes:
+      names: the resources of which one may stand for it.
+      amount: how much of it.
+      without: whether a worker that declares none of them satisfies it.
+      said: the hint, for people.
+    """
+
+    names: tuple[str, ...]
+    amount: float
+    without: Callable[[Worker], bool]
+    said: str
+
+
+def _need(name: str, value: Any) -> _Need:
+    match name:
+        case 'min_ram':
+            return _Need(('MEMORY',), value, lambda worker: not worker['memory_limit'] or
+                         worker['memory_limit'] >= value, f'min_ram={readable(value)}')
+        case 'cpu_count':
+            return _Need(('CPU',), value, lambda worker: worker['nthreads'] >= value, f'cpu_count={value}')
+        case 'max_active_bundles_per_worker':
+            return _Need((), 1, lambda worker: worker['nthreads'] <= value, f'{name}={value}')
+        case 'accelerator':
+            kind = str(value).partition(';')[0].removeprefix('type:')
+            return _Need((kind, 'GPU'), 1, lambda worker: False, f'accelerator={value}')
+    amount = value if isinstance(value, (int, float)) and not isinstance(value, bool) else 1
+    return _Need((name,), amount, lambda worker: False, f'{name}={value}')
+
+
+def _satisfies(worker: Worker, need: _Need) -> bool:
+    declared = worker.get('resources') or {}
+    named = [name for name in need.names if name in declared]
+    return any(declared[name] >= need.amount for name in named) if named else need.without(worker)
+
+
+def _workers(client: Client) -> dict[str, Worker]:
+    found: dict[str, Worker] = client.scheduler_info(n_workers=-1)['workers']
+    return found
+
+
+def _needs(op: Op) -> list[_Need]:
+    return [_need(name, value) for name, value in op.hints.items()]
+
+
+def check(plan: Plan, client: Client) -> None:
+    """Refuses hints that no worker of the cluster satisfies; one that has no workers yet may get any.
+
+    Raises:
+      UnsupportedError: names them, with the transforms.
+    """
+    if not any(op.hints for op in plan.ops):
+        return
+    workers = _workers(client)
+    if not workers:
+        return
+    problems = [f'  - {op.user_label}{f" ({op.location})" if op.location else ""}: {need.said}'
+                for op in plan.ops for need in _needs(op)
+                if not any(_satisfies(worker, need) for worker in workers.values())]
+    if problems:
+        offered = sorted({f'{name}={amount:g}' for worker in workers.values()
+                          for name, amount in (worker.get('resources') or {}).items()})
+        raise UnsupportedError('\n'.join([
+            'no worker of the Dask cluster satisfies these resource hints:', *dict.fromkeys(problems),
+            f'The {len(workers)} workers declare the resources {", ".join(offered)}.' if offered else
+            f'The {len(workers)} workers declare no resources; that is what `dask worker --resources` is for.']))
+
+
+def of_stage(stage: Stage, client: Client) -> dict[str, float]:
+    """The Dask resources that each task of a stage takes."""
+    needs = [need for op in stage.ops for need in _needs(op)]
+    if not needs:
+        return {}
+    declared = {name for worker in _workers(client).values() for name in worker.get('resources') or {}}
+    taken: dict[str, float] = {}
+    for need in needs:
+        name = next((name for name in need.names if name in declared), None)
+        if name is not None:
+            taken[name] = max(taken.get(name, 0), need.amount)
+    return taken

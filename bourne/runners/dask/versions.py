@@ -1,0 +1,74 @@
+"""Compares what is installed here, on the scheduler and on the workers, before anything runs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any
+
+from bourne.errors import UnsupportedError
+
+if TYPE_CHECKING:
+    from distributed import Client
+
+#: What must be the same everywhere. Python's own version counts as far as pickled functions depend on it.
+PACKAGES = ('bourne', 'dask', 'distributed', 'cloudpickle')
+#: What the scheduler does without: it never loads a function.
+WORKERS_ONLY = ('bourne',)
+
+
+def check_versions(client: Client, named: Iterable[str] = ()) -> None:
+    """Compares versions, once for each set of workers.
+
+    Args:
+      client: a client of the cluster.
+      named: more packages that the pipeline needs to be the same.
+
+    Raises:
+      UnsupportedError: one message with all differences.
+    """
+    names = tuple(dict.fromkeys((*PACKAGES, *named)))
+    workers = frozenset(client.scheduler_info(n_workers=-1)['workers'])
+    checked = client.__dict__.setdefault('_bourne_checked', set())
+    if (names, workers) in checked:
+        return
+    problems = []
+    look = _looking_up(names)
+    own = look()
+    answers = client.run(look, on_error='return')
+    others: dict[str, Any] = {f'worker {address}': found for address, found in answers.items()}
+    others['scheduler'] = client.run_on_scheduler(look)
+    for where, found in others.items():
+        if isinstance(found, BaseException):
+            problems.append(f'  - {where} cannot tell: {type(found).__name__}: {found}')
+            continue
+        skipped = WORKERS_ONLY if where == 'scheduler' else ()
+        problems += [f'  - {where} has {_said(name, found.get(name))}, here is {_said(name, own[name])}'
+                     for name in own if name not in skipped and found.get(name) != own[name]]
+    if problems:
+        raise UnsupportedError('\n'.join(['the Dask cluster has other versions than this process:',
+                                          *sorted(problems)]))
+    checked.add((names, workers))
+
+
+def _said(name: str, number: str | None) -> str:
+    return f'no {name}' if number is None else f'{name} {number}'
+
+
+def _looking_up(names: tuple[str, ...]) -> Callable[[], dict[str, str | None]]:
+    """A function that tells the versions of Python and of packages where it runs; ``None`` for what is not installed.
+
+    It is pickled by value, as all functions inside of others are: bourne may not be there to be imported.
+    """
+    def look() -> dict[str, str | None]:
+        import sys
+        from importlib.metadata import PackageNotFoundError, version
+
+        found: dict[str, str | None] = {'python': '.'.join(map(str, sys.version_info[:2]))}
+        for name in names:
+            try:
+                found[name] = version(name)
+            except PackageNotFoundError:
+                found[name] = None
+        return found
+
+    return look

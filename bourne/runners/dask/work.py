@@ -1,0 +1,160 @@
+"""What Dask runs on its workers: the functions of a run's tasks."""
+
+from __future__ import annotations
+
+import asyncio
+import pickle
+import time
+import uuid
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import cloudpickle
+from distributed import Worker, get_worker
+
+from bourne.engine.blocks import Block
+from bourne.engine.exchange import Route
+from bourne.engine.task import Task
+from bourne.errors import ExecutionError
+from bourne.runners.common.collector import relaxed_collector
+from bourne.runners.common.failures import pack
+from bourne.runners.dask.logs import told_apart
+from bourne.runners.dask.outputs import Output, Place, output_of
+from bourne.runners.dask.places import Over, places
+from bourne.runners.dask.shuffle import unframed
+
+#: Seconds between two looks whether a task is still wanted.
+INTERVAL = 0.2
+
+
+class Order(NamedTuple):
+    """What a task is to do.
+
+    Attributes:
+      run: the run's id.
+      stage: which stage of the plan.
+      task: the task, without its stage and its blocks.
+      inputs: for each collection that it takes, the route and the partitions.
+      outputs: how many of the arguments hold these partitions.
+      sides: the collections that are side inputs, in the order of the arguments that follow.
+      leaves: something of what it makes goes to other tasks.
+    """
+
+    run: str
+    stage: int
+    task: Task
+    inputs: Mapping[str, tuple[Route, Sequence[int]]]
+    outputs: int
+    sides: tuple[str, ...]
+    leaves: bool
+
+
+class TaskFailed(Exception):
+    """A task's failure on its way to the client.
+
+    Args:
+      failure: the exception, packed.
+      what: its text, for Dask's own pages and logs.
+    """
+
+    def __init__(self, failure: bytes, what: str) -> None:
+        super().__init__(failure, what)
+        self.failure = failure
+
+    def __str__(self) -> str:
+        return str(self.args[1])
+
+    __repr__ = __str__  # Dask logs it
+
+
+class Unwanted(BaseException):
+    """Nobody wants the task's result any more; not an error of any user function."""
+
+
+def perform(setting: bytes, order: bytes, *arguments: Any) -> Output | bytes:
+    """Runs a task.
+
+    Args:
+      setting: a pickled :class:`~bourne.runners.dask.places.Setting`.
+      order: a pickled :class:`Order`.
+      arguments: outputs or frames with the partitions, then an :class:`Output` for each side input.
+
+    Returns:
+      What it made, or only its pickled result if other tasks take nothing of it.
+
+    Raises:
+      TaskFailed: for whatever went wrong.
+    """
+    worker = get_worker()
+    key = worker.get_current_task()
+    todo: Order = pickle.loads(order)
+    try:
+        with places.seat(todo.run, setting, worker.local_directory) as seat, relaxed_collector():
+            made = [one if isinstance(one, Output) else unframed(one) for one in arguments[:todo.outputs]]
+            blocks = {name: _taken(name, way, partitions, made, todo.task.partitions)
+                      for name, (way, partitions) in todo.inputs.items()}
+            sides = {name: _all(side) for name, side in zip(todo.sides, arguments[todo.outputs:], strict=True)}
+            task = todo.task._replace(stage=seat.plan.stages[todo.stage], blocks=blocks, sides=sides,
+                                      attempt=uuid.uuid4().hex)
+            instance = seat.instance(todo.stage, lambda: sides)
+            with told_apart(todo.run, task.stage, worker):
+                result = instance.run(task, _Wanted(worker, key, todo.run))
+    except Over as error:
+        raise TaskFailed(pack(ExecutionError(f'the run {error} has ended')), 'the run has ended') from None
+    except (Exception, Unwanted) as error:
+        error.add_note(f'on the Dask worker {worker.address}')
+        raise TaskFailed(pack(error), f'{type(error).__name__}: {error}') from error
+    return output_of(result, key) if todo.leaves else cloudpickle.dumps(result, protocol=5)
+
+
+def describe(made: Output) -> bytes:
+    """What the client is told of a task whose output stays on its worker: the pickled result."""
+    return made.told
+
+
+def pick(made: Output, wanted: Sequence[Place]) -> Output:
+    """The part of an output that one task takes."""
+    return made.pick(wanted)
+
+
+def collect(place: Place, *made: Output) -> Output:
+    """A collection as a whole, for tasks that have it as a side input."""
+    return Output({place: [block for one in made for block in one.blocks.get(place, ())]})
+
+
+def _taken(name: str, way: Route, partitions: Sequence[int], made: Sequence[Output], whole: int) -> list[Block]:
+    """The blocks of a collection for a task of a stage with so many."""
+    blocks = [block for one in made for number in partitions for block in one.blocks.get((name, way, number), ())]
+    # The buckets of a partition are not those of a larger one.
+    return blocks if way.partitions == whole else [block._replace(bucket=None) for block in blocks]
+
+
+def _all(output: Output) -> list[Block]:
+    return [block for blocks in output.blocks.values() for block in blocks]
+
+
+class _Wanted:
+    """Ends a task that was cancelled: Dask itself leaves it running."""
+
+    def __init__(self, worker: Worker, key: Any, run: str) -> None:
+        self._run = run
+        self._tasks = worker.state.tasks
+        self._key = key
+        self._next = time.monotonic() + INTERVAL
+
+    def __call__(self, elements: int, share: float | None) -> None:
+        if time.monotonic() >= self._next:
+            self._next = time.monotonic() + INTERVAL
+            state = self._tasks.get(self._key)
+            if state is None or state.state == 'cancelled' or places.is_over(self._run):
+                raise Unwanted
+
+
+def end_stage(run: str, number: int) -> list[bytes]:
+    """Has a worker tear the user functions of a stage down; returns the failures, packed."""
+    return places.end_stage(run, number)
+
+
+async def end_run(run: str) -> None:
+    """Has a worker forget a run, once its tasks have ended there; they do so at their next bundle."""
+    await asyncio.to_thread(places.end_run, run)
