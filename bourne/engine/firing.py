@@ -69,11 +69,12 @@ class Slot:
       panes: how many panes were made.
       later: how many of them were not early.
       closed: the end of the window was noticed.
+      end: the end of the window, where windows merge; others keep it once for all keys.
       due: the moment of processing time for which it is in the agenda, or ``None``.
       held: the time for which it is in the agenda of holds, or ``None``.
     """
 
-    __slots__ = ('value', 'count', 'time', 'cells', 'finished', 'panes', 'later', 'closed', 'due', 'held')
+    __slots__ = ('value', 'count', 'time', 'cells', 'finished', 'panes', 'later', 'closed', 'end', 'due', 'held')
 
     def __init__(self, cells: Cells) -> None:
         self.value: Any = NOTHING
@@ -84,6 +85,7 @@ class Slot:
         self.panes = 0
         self.later = 0
         self.closed = False
+        self.end = 0
         self.due: int | None = None
         self.held: int | None = None
 

@@ -17,7 +17,8 @@ Merging windows are merged per key when all elements are there (Akidau et al., "
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from itertools import chain
 from typing import Any
 
 from bourne.engine.bundle import Bundle
@@ -31,6 +32,10 @@ from bourne.sdk.model.trigger import Windowing
 from bourne.sdk.model.window import BoundedWindow, Sessions, TimestampCombiner, WindowFn
 
 Tables = dict[Any, dict[Any, list[Any]]]
+#: Of an element: its raw window, timestamp, input and value.
+_Row = tuple[Any, int, int, Any]
+#: From the windows of a key to the window that each becomes; one that stays need not be there.
+Merge = Callable[[Collection[Any]], dict[Any, Any]]
 #: Windows with fewer keys than this share a bundle.
 FEW = 32
 
@@ -187,7 +192,7 @@ def _insert_named(tables: dict[Any, dict[Any, Any]], bundle: Bundle, name: Any) 
 def _group_timed(parts: Iterable[tuple[int, Bundle]], windowing: Windowing, lists: Callable[[], Any],
                  names: Sequence[Any] | None) -> Iterator[Bundle]:
     """The general way: every element's own timestamp and window are kept until its key is complete."""
-    keys: dict[Any, list[tuple[Any, int, int, Any]]] = defaultdict(list)
+    keys: dict[Any, list[_Row]] = defaultdict(list)
     for port, bundle in parts:
         try:
             for (key, value), time, window, _ in bundle.rows():
@@ -199,17 +204,12 @@ def _group_timed(parts: Iterable[tuple[int, Bundle]], windowing: Windowing, list
     output_time = timestamper(windowing)
     out = Bundle([], [], [], ONLY_PANE)
     for key in list(keys):
-        elements = keys.pop(key)  # what is done takes no second place
-        final = merge({window for window, *_ in elements})
-        panes: dict[Any, tuple[Any, list[int]]] = {}
-        for window, time, port, value in elements:
-            pane = panes.get(merged := final[window])
-            if pane is None:
-                pane = panes[merged] = (lists(), [])
-            values, times = pane
-            (values if names is None else values[names[port]]).append(value)
-            times.append(time)
-        for window, (values, times) in panes.items():
+        for window, rows in _merged(keys.pop(key), merge):  # what is done takes no second place
+            values = lists()
+            times: list[int] = []
+            for _, time, port, value in rows:
+                times.append(time)
+                (values if names is None else values[names[port]]).append(value)
             out.values.append((key, values))
             out.windows.append(window)
             out.timestamps.append(output_time(window, times))  # type: ignore[union-attr]
@@ -217,22 +217,44 @@ def _group_timed(parts: Iterable[tuple[int, Bundle]], windowing: Windowing, list
         yield out
 
 
-def merger(windowfn: WindowFn) -> Callable[[set[Any]], dict[Any, Any]]:
-    """A function from the raw windows of a key to the raw window that each becomes."""
+def _merged(rows: list[_Row], merge: Merge) -> Iterable[tuple[Any, list[_Row]]]:
+    """The elements of a key by their windows, merged. A user's windows are looked up, and so hashed, as rarely as
+    possible: their hash is Python."""
+    groups: dict[Any, list[_Row]] = {}
+    for row in rows:
+        group = groups.get(row[0])
+        if group is None:
+            groups[row[0]] = [row]
+        else:
+            group.append(row)
+    final = merge(groups)
+    joined: dict[Any, list[_Row]] = {}
+    for window, target in final.items():
+        found = groups.pop(window)
+        group = joined.setdefault(target, found)
+        if group is not found:
+            group += found
+    for target in joined.keys() & groups.keys() if groups else ():
+        joined[target] += groups.pop(target)
+    return chain(groups.items(), joined.items())
+
+
+def merger(windowfn: WindowFn) -> Merge:
+    """How the raw windows of a key are merged."""
     if not windowfn.is_merging():
-        return lambda windows: {window: window for window in windows}
+        return lambda windows: {}
     if type(windowfn) is Sessions:
         return _merge_sessions
 
-    def merge(windows: set[Any]) -> dict[Any, Any]:  # a user's own windows are their own raw form
+    def merge(windows: Collection[Any]) -> dict[Any, Any]:  # a user's own windows are their own raw form
         context = _Merging(windowfn, windows)
         windowfn.merge(context)
-        return {window: context.merged.get(window, window) for window in windows}
+        return context.merged
 
     return merge
 
 
-def _merge_sessions(windows: set[tuple[int, int]]) -> dict[Any, Any]:
+def _merge_sessions(windows: Collection[tuple[int, int]]) -> dict[Any, Any]:
     """Overlapping sessions become one. Sorted, a session belongs to the run before it if it starts before its end."""
     final: dict[Any, Any] = {}
     run: list[tuple[int, int]] = []
@@ -244,23 +266,24 @@ def _merge_sessions(windows: set[tuple[int, int]]) -> dict[Any, Any]:
         end = max(end, window[1]) if run else window[1]
         run.append(window)
     final.update(dict.fromkeys(run, (run[0][0], end)))
-    return final
+    return {window: final[window] for window in windows}
 
 
 class _Merging(WindowFn.MergeContext):
     """Records which windows became which."""
 
-    def __init__(self, windowfn: WindowFn, windows: set[BoundedWindow]) -> None:
+    def __init__(self, windowfn: WindowFn, windows: Collection[BoundedWindow]) -> None:
         super().__init__(windows)
         self.windowfn = windowfn
         self.merged: dict[BoundedWindow, BoundedWindow] = {}
-        self._known = windows  # a key may have many thousand: not to be looked for in a list
+        self._known = set(windows)  # sets and dicts know the hashes of what is in them, and hash nothing again
 
     def merge(self, to_be_merged: Iterable[BoundedWindow], merge_result: BoundedWindow) -> None:
-        for window in to_be_merged:
-            if window not in self._known:
-                raise ExecutionError(f'{self.windowfn!r} merges {window!r}, which is not a window of the key')
-            self.merged[window] = merge_result
+        parts = dict.fromkeys(to_be_merged, merge_result)
+        if not self._known.issuperset(set(parts)):
+            unknown = next(window for window in parts if window not in self._known)
+            raise ExecutionError(f'{self.windowfn!r} merges {unknown!r}, which is not a window of the key')
+        self.merged.update(parts)
 
 
 def timestamper(windowing: Windowing) -> Callable[[Any, list[int]], int]:

@@ -1,11 +1,13 @@
 """Windowing in general, for windows that merge: sessions, and what users define.
 
-The windows of a key are merged whenever an element brings a new one; so there are never two that should be one. An
-element is late only if the window that its own was merged into has expired. What is held for the windows that merge
-into one is joined:
+The windows of a key are merged before anything depends on them. That is when an element brings a new one, if its
+trigger might fire then, or the key has windows that are closed, into which the new one might merge. Else it is before
+the watermark moves, for all new windows of a key at once: a key with many elements is not merged again for each of
+them. An element is late only if the window that its own was merged into has expired. What is held for the windows that
+merge into one is joined:
 
 =====================  ====================================================================================
-content                joined in the order in which the windows came
+content                joined in the order in which the windows came, or in which a user's function names them
 elements since a pane  added up
 time                   the earliest, or the latest; with ``OUTPUT_AT_EOW`` the end of the merged window
 number of panes        the greatest, so that the panes of a session that grows are counted on
@@ -18,15 +20,16 @@ Formulas in :mod:`bourne.engine.firing`. Merging: Akidau et al., "The Dataflow M
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from functools import reduce
 from heapq import heappop, heappush
 from typing import Any
 
 from bourne.engine.bundle import Bundle
-from bourne.engine.firing import Firing, Slot, encoded
+from bourne.engine.firing import Firing, Saved, Slot, encoded
 from bourne.engine.gathering import NOTHING, Add, First, Gathering
-from bourne.engine.grouping import merger
+from bourne.engine.grouping import Merge, merger
+from bourne.engine.keyed import Size
 from bourne.engine.program.notes import concerning
 from bourne.sdk.model.timestamp import MAX_MICROS
 from bourne.sdk.model.trigger import Windowing
@@ -39,13 +42,17 @@ class _Windows:
     Attributes:
       slots: what is held, by window.
       wake: the instant that the watermark must pass until somebody looks at them again.
+      closed: the watermark has passed the end of one of them.
+      unmerged: one of them was not merged with the others yet. Then none is closed.
     """
 
-    __slots__ = ('slots', 'wake')
+    __slots__ = ('slots', 'wake', 'closed', 'unmerged')
 
     def __init__(self) -> None:
         self.slots: dict[Any, Slot] = {}
         self.wake: int | None = None
+        self.closed = False
+        self.unmerged = False
 
 
 class MergingPanes(Firing):
@@ -61,13 +68,19 @@ class MergingPanes(Firing):
         self._instants: list[tuple[int, int, Any]] = []
         self._number = 0
         self._latest = windowing.timestamp_combiner == TimestampCombiner.OUTPUT_AT_LATEST
-        self._merged = _of_sessions if type(windowing.windowfn) is Sessions else _of_any(merger(windowing.windowfn))
+        self._merge = merger(windowing.windowfn)
+        self._merged = _of_sessions if type(windowing.windowfn) is Sessions else _of_any(self._merge)
+        # Then nothing happens to a window before it is closed.
+        self._plain = self._machine.quiet and self._stamp is None
+        self._unmerged: list[tuple[Any, _Windows]] = []
 
     def _find(self, key: Any, window: Any) -> Slot | None:
         windows = self._keys.get(key)
         return None if windows is None else windows.slots.get(window)
 
     def _insert(self, rows: Iterable[tuple[Any, int, Any]], way: tuple[First, Add], now: int) -> None:
+        first, add = way
+        plain = self._plain
         key = None
         try:
             for (key, value), time, window in rows:
@@ -82,8 +95,13 @@ class MergingPanes(Firing):
                         continue
                 if slot.finished:
                     self.dropped += 1
+                elif plain and not slot.closed:
+                    content = slot.value
+                    slot.value = first(value) if content is NOTHING else add(content, value)
+                    slot.count += 1
+                    slot.time = slot.end
                 else:
-                    self._element(slot, key, window, self._end(window), value, time, way, now)
+                    self._element(slot, key, window, slot.end, value, time, way, now)
         except Exception as error:
             concerning(error, 'key', key)
             raise
@@ -105,8 +123,18 @@ class MergingPanes(Firing):
             del self._encodings[code]
 
     def _place(self, key: Any, windows: _Windows, window: Any) -> tuple[Any, Slot | None]:
-        """The window that a new one becomes, and its slot; none if it has expired."""
+        """The window that a new one becomes, as far as that matters now, and its slot; none if it has expired."""
         slots = windows.slots
+        if self._plain and not windows.closed:
+            slot = self._slot(window)
+            if slot.end >= self._watermark:
+                if not windows.unmerged:
+                    windows.unmerged = True
+                    self._unmerged.append((key, windows))
+                slots[window] = slot
+                return window, slot
+        if windows.unmerged:
+            self._settle(key, windows)
         target, groups = self._merged(slots, window)
         end = self._end(target)
         if end < self._oldest:
@@ -114,21 +142,49 @@ class MergingPanes(Firing):
                 self._forget(key)
             return target, None
         for merged, sources in groups:
-            self._join(key, slots, sources, merged)
-        slot = slots.get(target)
-        if slot is None:
-            slot = slots[target] = Slot(self._machine.start())
-            slot.closed = end < self._watermark
+            self._join(key, windows, sources, merged)
+        found = slots.get(target)
+        if found is None:
+            slots[target] = found = self._slot(target)
+            found.closed = end < self._watermark
+            windows.closed |= found.closed
         if windows.wake is None or end < windows.wake:
             self._await(key, windows)
-        return target, slot
+        return target, found
 
-    def _join(self, key: Any, slots: dict[Any, Slot], sources: list[Any], target: Any) -> None:
+    def _slot(self, window: Any) -> Slot:
+        slot = Slot(self._machine.start())
+        slot.end = self._end(window)
+        return slot
+
+    def _settle_all(self) -> None:
+        """Merges the windows that were not merged yet."""
+        unmerged, self._unmerged = self._unmerged, []
+        key = None
+        try:
+            for key, windows in unmerged:
+                if windows.unmerged:
+                    self._settle(key, windows)
+        except Exception as error:
+            concerning(error, 'key', key)
+            raise
+
+    def _settle(self, key: Any, windows: _Windows) -> None:
+        """Merges the windows of a key, of which none is closed."""
+        windows.unmerged = False
+        if len(windows.slots) > 1:
+            for merged, sources in _groups(windows.slots, self._merge(windows.slots)):
+                self._join(key, windows, sources, merged)
+        self._await(key, windows)
+
+    def _join(self, key: Any, windows: _Windows, sources: list[Any], target: Any) -> None:
         """Makes one slot, that of the window ``target``, of those of other windows."""
+        slots = windows.slots
         parts = [slots.pop(source) for source in sources]
         joined = slots[target] = parts[0]
-        end = self._end(target)
+        joined.end = end = self._end(target)
         closed = end < self._watermark
+        windows.closed |= closed
         if len(parts) > 1 or joined.closed != closed:
             self._join_parts(parts, joined, closed)
         if joined.time is not None and self._stamp is None:
@@ -161,9 +217,10 @@ class MergingPanes(Firing):
     def _await(self, key: Any, windows: _Windows) -> None:
         """Sees to it that the key is looked at when the first of its windows ends or expires."""
         instant = MAX_MICROS
-        for window, slot in windows.slots.items():
-            end = self._end(window)
-            instant = min(instant, self._expiry(end) if slot.closed else end)
+        for slot in windows.slots.values():
+            micros = self._expiry(slot.end) if slot.closed else slot.end
+            if micros < instant:
+                instant = micros
         if windows.wake is None or instant < windows.wake:
             windows.wake = instant
             self._number += 1
@@ -171,6 +228,7 @@ class MergingPanes(Firing):
 
     def advance(self, watermark: int, now: int) -> Iterable[Bundle]:
         """See :meth:`bourne.engine.keyed.Keyed.advance`."""
+        self._settle_all()
         self._move(watermark)
         instants = self._instants
         while instants and instants[0][0] < watermark:
@@ -185,7 +243,7 @@ class MergingPanes(Firing):
     def _pass(self, key: Any, windows: _Windows, now: int) -> None:
         """The watermark has passed the end or the expiry of some windows of a key, or both."""
         slots = windows.slots
-        closed = [(end, window) for window in slots if (end := self._end(window)) < self._watermark]
+        closed = [(slot.end, window) for window, slot in slots.items() if slot.end < self._watermark]
         for end, window in sorted(closed, key=_first) if len(closed) > 1 else closed:
             slot = slots[window]
             if not slot.closed:
@@ -195,6 +253,7 @@ class MergingPanes(Firing):
             if end < self._oldest:
                 del slots[window]
         if slots:
+            windows.closed = any(slot.closed for slot in slots.values())
             self._await(key, windows)
         else:
             self._forget(key)
@@ -208,8 +267,20 @@ class MergingPanes(Firing):
         windows = self._keys.get(key)
         if windows is None:
             key, windows = self._new(key)
+        slot.end = self._end(window)
         windows.slots[window] = slot
+        windows.closed |= slot.closed
         self._await(key, windows)
+
+    def size(self) -> Size:
+        """See :meth:`bourne.engine.keyed.Keyed.size`."""
+        self._settle_all()
+        return super().size()
+
+    def saved(self) -> Iterable[Saved]:
+        """See :meth:`bourne.engine.firing.Firing.saved`."""
+        self._settle_all()
+        return super().saved()
 
 
 def _first(entry: tuple[int, Any]) -> int:
@@ -232,13 +303,22 @@ def _of_sessions(held: Iterable[Any], window: Any) -> tuple[Any, list[tuple[Any,
     return target, [(target, met)] if met and met != [target] else []
 
 
-def _of_any(merge: Callable[[set[Any]], dict[Any, Any]]) -> Merged:
+def _of_any(merge: Merge) -> Merged:
     def merged(held: Iterable[Any], window: Any) -> tuple[Any, list[tuple[Any, list[Any]]]]:
-        there = list(held)
-        final = merge({*there, window})
-        groups: dict[Any, list[Any]] = {}
-        for one in there:
-            groups.setdefault(final[one], []).append(one)
-        return final[window], [(target, sources) for target, sources in groups.items() if sources != [target]]
+        there = dict.fromkeys(held)
+        final = merge({**there, window: None})
+        return final.get(window, window), _groups(there, final)
 
     return merged
+
+
+def _groups(held: Collection[Any], final: dict[Any, Any]) -> list[tuple[Any, list[Any]]]:
+    """What becomes what, of the windows that are held."""
+    groups: dict[Any, list[Any]] = {}
+    for window, target in final.items():
+        if window in held:
+            groups.setdefault(target, []).append(window)
+    for target, sources in groups.items():
+        if target in held and target not in final:  # it takes others in, and was not named among them
+            sources.append(target)
+    return [(target, sources) for target, sources in groups.items() if sources != [target]]

@@ -31,8 +31,10 @@ from bourne.sdk.model.trigger import (
 )
 from bourne.sdk.model.window import (
     GLOBAL_WINDOW,
+    BoundedWindow,
     FixedWindows,
     GlobalWindows,
+    IntervalWindow,
     Sessions,
     SlidingWindows,
     TimestampCombiner,
@@ -174,6 +176,58 @@ def test_elements_that_are_no_pairs_of_a_key(windowing: Windowing, payload: Any)
             to_the_end(run, Bundle([value], 0, window))
         assert words in str(caught.value)
         run = OperatorRun(windowing, payload)
+
+
+class Gathered(WindowFn):
+    """Windows of an instant, which go into that of the instant 9 once it is there. Notes what it is asked."""
+
+    def __init__(self) -> None:
+        self.asked: list[int] = []
+
+    def assign(self, assign_context: WindowFn.AssignContext) -> list[BoundedWindow]:
+        return [IntervalWindow(assign_context.timestamp, assign_context.timestamp + 10)]
+
+    def merge(self, merge_context: WindowFn.MergeContext) -> None:
+        self.asked.append(len(merge_context.windows))
+        taken = [window for window in merge_context.windows if window.start != 9]
+        if 0 < len(taken) < len(merge_context.windows):
+            merge_context.merge(taken, IntervalWindow(9, 19))
+
+
+@pytest.mark.parametrize('trigger', [DefaultTrigger(), Repeatedly(AfterCount(100)), AfterWatermark()], ids=repr)
+def test_a_window_that_takes_in_others_and_is_not_named_among_them(trigger: Any) -> None:
+    run = OperatorRun(Windowing(Gathered(), trigger, AccumulationMode.DISCARDING))
+    run.add([row(1, value=1), row(9, value=9), row(2, value=2)])
+    run.add([row(9, value=0)])
+    panes = run.advance(MAX_MICROS)
+    assert [(sorted(pane.value), pane.window) for pane in panes] == [([0, 1, 2, 9], IntervalWindow(9, 19))]
+    assert run.dropped == 0
+
+
+def test_windows_are_merged_once_before_the_watermark_moves() -> None:
+    windowfn = Gathered()
+    run = OperatorRun(Windowing(windowfn))
+    run.add([row(time / 1000) for time in range(1000)])
+    run.add([row(time / 1000) for time in range(500)])
+    assert windowfn.asked == []
+    run.advance(0)
+    assert windowfn.asked == [1000]
+    run.add([row(9)])
+    run.advance(1)
+    assert windowfn.asked == [1000, 1001]
+    assert run.keyed.size().entries == 1
+    run.advance(2)
+    assert windowfn.asked == [1000, 1001]
+
+
+def test_a_late_element_meets_windows_that_were_not_merged_yet() -> None:
+    run = OperatorRun(Windowing(Sessions(10)))
+    run.add([row(20, value=1)])
+    run.advance(25 * SECOND)
+    # The window of the second one alone would have expired.
+    assert run.add([row(12, value=2), row(11, value=3)]) == []
+    assert [pane.value for pane in run.advance(MAX_MICROS)] == [[1, 2, 3]]
+    assert run.dropped == 0
 
 
 class Fragile(CombineFn):

@@ -62,8 +62,14 @@ TRIGGERS: SearchStrategy[TriggerFn] = st.recursive(
 #: Triggers that never finish, so that no element is lost to them.
 LASTING = TRIGGERS.map(Repeatedly)
 MODES = st.sampled_from([AccumulationMode.DISCARDING, AccumulationMode.ACCUMULATING])
+
+
+class OwnSessions(Sessions):
+    """Sessions as a user's windows, of which the engine knows only that they merge."""
+
+
 WINDOWFNS: SearchStrategy[WindowFn] = st.sampled_from(
-    [GlobalWindows(), FixedWindows(4), SlidingWindows(4, 2), Sessions(2), Sessions(3)])
+    [GlobalWindows(), FixedWindows(4), SlidingWindows(4, 2), Sessions(2), Sessions(3), OwnSessions(2)])
 LATENESS = st.sampled_from([0, 0, 2, 5, 100, 10**6]).map(Duration)
 
 

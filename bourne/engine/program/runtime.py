@@ -16,7 +16,7 @@ from bourne.sdk.graph.nodes import MAIN, Guard
 from bourne.sdk.model.dofn import TaggedOutput
 from bourne.sdk.model.dressed import DRESSED, Dressed
 from bourne.sdk.model.known import short
-from bourne.sdk.model.timestamp import MAX_MICROS, MICROS, MIN_MICROS, Timestamp
+from bourne.sdk.model.timestamp import MAX_MICROS, MICROS, MIN_MICROS, Timestamp, as_timestamp
 from bourne.sdk.model.window import GLOBAL_WINDOW, TimestampedValue, WindowedValue, WindowFn
 
 PLAIN_ITERABLES = frozenset({list, tuple, set, frozenset, range, GeneratorType})
@@ -27,13 +27,6 @@ MISSING: Any = object()
 OutputRow = tuple[Any, int, Any, Any]
 #: From the time, value and raw window of an element to its new raw windows.
 Assign = Callable[[int, Any, Any], list[Any]]
-
-
-def as_timestamp(micros: int) -> Timestamp:
-    """The timestamp object for so many microseconds."""
-    made = Timestamp.__new__(Timestamp)
-    made.micros = micros
-    return made
 
 
 def to_micros(value: Any) -> int:

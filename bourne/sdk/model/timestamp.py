@@ -195,14 +195,14 @@ class Timestamp:
 
     def predecessor(self) -> Timestamp:
         """The latest timestamp before this one."""
-        return Timestamp(micros=self.micros - 1)
+        return as_timestamp(self.micros - 1)
 
     def successor(self) -> Timestamp:
         """The earliest timestamp after this one."""
-        return Timestamp(micros=self.micros + 1)
+        return as_timestamp(self.micros + 1)
 
     def __reduce__(self) -> Any:
-        return (_timestamp, (self.micros,))
+        return (as_timestamp, (self.micros,))
 
     def __float__(self) -> float:
         return self.micros / MICROS
@@ -231,14 +231,14 @@ class Timestamp:
         return hash(self.micros // MICROS if self.micros % MICROS == 0 else self.micros / MICROS)
 
     def __add__(self, other: DurationTypes) -> Timestamp:
-        return _timestamp(self.micros + (other * MICROS if type(other) is int else Duration.of(other).micros))
+        return as_timestamp(self.micros + (other * MICROS if type(other) is int else Duration.of(other).micros))
 
     __radd__ = __add__
 
     def __sub__(self, other: Any) -> Any:
         if isinstance(other, Timestamp):
             return _duration(self.micros - other.micros)
-        return _timestamp(self.micros - Duration.of(other).micros)
+        return as_timestamp(self.micros - Duration.of(other).micros)
 
     def __mod__(self, other: DurationTypes) -> Duration:
         return Duration(micros=self.micros % Duration.of(other).micros)
@@ -262,7 +262,8 @@ def to_duration(seconds: DurationTypes) -> Duration:
 # What is known to be a whole number of microseconds is not checked: functions do sums with times for every element.
 
 
-def _timestamp(micros: int) -> Timestamp:
+def as_timestamp(micros: int) -> Timestamp:
+    """The timestamp of so many microseconds, unchecked."""
     made = Timestamp.__new__(Timestamp)
     made.micros = micros
     return made

@@ -20,6 +20,7 @@ from bourne.sdk.model.timestamp import (
     Duration,
     Timestamp,
     TimestampTypes,
+    as_timestamp,
     to_duration,
 )
 
@@ -96,11 +97,11 @@ class IntervalWindow(BoundedWindow):
 
     @property
     def start(self) -> Timestamp:
-        return Timestamp(micros=self.start_micros)
+        return as_timestamp(self.start_micros)
 
     @property
     def end(self) -> Timestamp:
-        return Timestamp(micros=self.end_micros)
+        return as_timestamp(self.end_micros)
 
     def intersects(self, other: IntervalWindow) -> bool:
         """True if the two overlap or touch."""
@@ -265,7 +266,7 @@ class WindowFn:
         __slots__ = ('element', 'timestamp', 'window')
 
         def __init__(self, timestamp: TimestampTypes, element: Any = None, window: Any = None) -> None:
-            self.timestamp = Timestamp.of(timestamp)
+            self.timestamp = timestamp if type(timestamp) is Timestamp else Timestamp.of(timestamp)
             self.element = element
             self.window = window
 
