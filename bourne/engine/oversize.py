@@ -13,6 +13,7 @@ of their own, which are read whenever somebody iterates over them.
 
 from __future__ import annotations
 
+import threading
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from types import MappingProxyType
@@ -35,11 +36,24 @@ MOST_CUTS = 64
 SAMPLE = 32
 
 
+class _Staying(threading.local):
+    """Whether what this thread pickles stays within the run."""
+
+    inside = False
+
+
+#: Set ``inside`` while pickling what nobody reads but tasks of the same run.
+STAYING = _Staying()
+
+
 class StoredValues(Sequence[Any]):
     """The values of a key that has too many for memory. They are read from disk whenever somebody iterates over them.
 
+    They are equal to a list of the same values, as those of smaller keys are lists. Within the run they travel as what
+    they are, to whichever process. Otherwise they are pickled as a list.
+
     Args:
-      store: has the blocks.
+      store: has the blocks, and can be pickled within the run.
       blocks: the values.
     """
 
@@ -66,9 +80,14 @@ class StoredValues(Sequence[Any]):
                 position -= block.elements
         raise IndexError(f'there are {self._count} values, and no number {index}')
 
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, (list, StoredValues)):
+            return NotImplemented
+        # As lists do it: an object is equal to itself, such as a NaN.
+        return len(self) == len(other) and all(one is item or one == item for one, item in zip(self, other))
+
     def __reduce__(self) -> Any:
-        # On its way to somewhere else it must take its values along.
-        return (list, (list(self),))
+        return (StoredValues, (self._store, self._blocks)) if STAYING.inside else (list, (list(self),))
 
     def __repr__(self) -> str:
         return f'<{self._count} values on disk>'

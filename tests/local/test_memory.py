@@ -30,7 +30,7 @@ from bourne.sdk.options import PipelineOptions
 from bourne.sdk.testing import TestPipeline, assert_that, equal_to
 from bourne.sdk.transforms.combine import CombinePerKey
 from bourne.sdk.transforms.create import Create
-from bourne.sdk.transforms.group import CoGroupByKey, GroupByKey
+from bourne.sdk.transforms.group import CoGroupByKey, GroupByKey, Reshuffle
 from bourne.sdk.transforms.pardo import Map
 
 WORKERS = ('--workers=1', '--workers=2')
@@ -55,6 +55,19 @@ def test_one_key_has_half_of_the_data(tmp_path: Path, workers: str) -> None:
         odd = range(1, count, 2)
         total, values = sum(odd), len(odd) + 1
         assert_that(large, equal_to([(0, 'StoredValues', total, values, values)] + [None] * (count // 2 - 1)))
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize('workers', WORKERS)
+def test_values_on_disk_move_on_and_stay_there(tmp_path: Path, workers: str) -> None:
+    with pipeline(tmp_path, workers, '--memory_budget=200KB') as p:
+        groups = p | Create(range(20_000)) | Map(lambda x: (x % 3 if x < 10 else 7, x)) | GroupByKey()
+        found = groups | Reshuffle() | Map(twice) | 'Large' >> Map(lambda row: row if row[0] == 7 else None)
+        again = groups | 'Key' >> Map(lambda pair: (pair[0], pair)) | 'Again' >> GroupByKey()
+        nested = again | 'Nested' >> Map(lambda row: sum(len(values) for _, values in row[1]))
+        total = sum(range(10, 20_000))
+        assert_that(found, equal_to([(7, 'StoredValues', total, 19_990, 19_990), None, None, None]), 'found')
+        assert_that(nested, equal_to([19_990, 4, 3, 3]), 'nested')
     assert list(tmp_path.iterdir()) == []
 
 
@@ -115,6 +128,10 @@ def test_values_on_disk_behave_like_a_list() -> None:
     assert (values[1:3], len(values), 3 in values) == ([3, 1], 4, True)
     assert pickle.loads(pickle.dumps(values)) == [1, 3, 1, 3]
     assert repr(values) == '<4 values on disk>'
+    assert ('k', values) == ('k', [1, 3, 1, 3])
+    assert values == StoredValues(store, blocks)
+    assert [1, 3, 1, 2] != values != [1, 3, 1]
+    assert values != (1, 3, 1, 3)
     for index in (4, -5):
         with pytest.raises(IndexError, match=f'there are 4 values, and no number {index}'):
             values[index]
@@ -224,6 +241,24 @@ def test_a_full_disk_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     with pytest.raises(ExecutionError, match=r'cannot keep \d+ bytes between two stages in .*: No space left .*'
                                              r'Choose another place with --temp_dir'):
         store.put(Bundle([2]))
+
+
+@pytest.mark.skipif(sys.platform == 'win32', reason='there is no limit for the size of files')
+@pytest.mark.parametrize('workers', WORKERS)
+def test_what_a_full_disk_has_is_removed(tmp_path: Path, workers: str) -> None:
+    import resource
+
+    p = pipeline(tmp_path, workers, '--memory_budget=100KB')
+    p | Create(range(20_000)) | 'Pair' >> Map(lambda x: (x, random.Random(x).randbytes(100))) | GroupByKey() | Map(len)
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, before[1]))
+    try:
+        with pytest.raises(ExecutionError, match='Choose another place with --temp_dir') as caught:
+            p.run()
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert "in Map 'Pair'" in caught.value.__notes__[0]
+    assert list(tmp_path.iterdir()) == []
 
 
 #: Two megabytes, in parts of a size that counts.

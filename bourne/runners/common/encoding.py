@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import cloudpickle
 
 from bourne.engine.bundle import Bundle, join
+from bourne.engine.oversize import STAYING
 from bourne.errors import ExecutionError
 from bourne.sdk.model.known import short
 
@@ -37,9 +38,11 @@ class Codec:
 
     Args:
       by_value: whoever decodes may have another main module, so that what is defined there must go along.
+      staying: whoever decodes has the run's directory, so that values on disk can stay where they are.
     """
 
-    def __init__(self, by_value: bool = False) -> None:
+    def __init__(self, by_value: bool = False, staying: bool = False) -> None:
+        self._staying = staying
         self._pickler: Any = cloudpickle if by_value else pickle
         self._written: tuple[tuple[Any, ...], bytes] = ((), b'')
         self._read: tuple[bytes, tuple[Any, ...]] = (b'', ())
@@ -76,12 +79,15 @@ class Codec:
             buffers.append(raw)
             return False
 
+        STAYING.inside = self._staying
         try:
             return self._pickler.dumps(data, protocol=5, buffer_callback=collect), buffers
         except Exception:
             # Functions, and classes that no module has. Plain pickle refuses them, but is faster for all others.
             buffers.clear()
             return cloudpickle.dumps(data, protocol=5, buffer_callback=collect), buffers
+        finally:
+            STAYING.inside = False
 
     def decode(self, data: memoryview) -> Bundle:
         """The elements of one or more encoded bundles, one after the other; their buffers are views of ``data``."""

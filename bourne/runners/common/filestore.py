@@ -11,7 +11,8 @@ from __future__ import annotations
 import math
 import os
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from functools import cached_property
 from typing import Any
 
@@ -43,7 +44,7 @@ class FileStore:
 
     def __init__(self, folder: str | os.PathLike[str], name: str, compress_after: float = math.inf,
                  by_value: bool = False) -> None:
-        self.codec = Codec(by_value)
+        self.codec = Codec(by_value, staying=True)
         self._compress_after = compress_after
         self._written = 0
         self._folder = folder
@@ -59,11 +60,20 @@ class FileStore:
     def _squeezer(self) -> Squeezer:
         return Squeezer()
 
+    def __reduce__(self) -> Any:
+        # For values on disk that travel to another process of the run: there it is only read from.
+        return (FileStore, (os.fspath(self._folder), ''))
+
     def seal(self) -> None:
-        """What is put from now on goes into a new file; the last one is closed."""
-        if self._file is not None:
-            self._file.close()
-            self._file = None
+        """What is put from now on goes into a new file; the last one is closed.
+
+        Raises:
+          ExecutionError: if the disk is full.
+        """
+        file, self._file = self._file, None
+        if file is not None:
+            with self._explaining(0):
+                file.close()
 
     def put(self, bundle: Bundle, size: int | None = None) -> Block:
         """See :class:`bourne.engine.blocks.BlockStore`.
@@ -89,18 +99,25 @@ class FileStore:
         if self._written >= self._compress_after:
             parts = self._compressed(parts)
         length = sum(map(len, parts))
-        try:
+        with self._explaining(length):
             if self._file is None:
                 self._open()
             self._file.writelines(parts)
             self._file.flush()
-        except OSError as error:
-            raise ExecutionError(f'cannot keep {length:,} bytes between two stages in {os.fspath(self._folder)}: '
-                                 f'{error.strerror}. Choose another place with --temp_dir') from error
         block = Block((self._path, self._offset, length), elements, size)
         self._offset += length
         self._written += length
         return block
+
+    @contextmanager
+    def _explaining(self, length: int) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            with suppress(OSError, ExecutionError):  # what is still in the file's buffer has no room either
+                self.seal()
+            raise ExecutionError(f'cannot keep {length:,} bytes between two stages in {os.fspath(self._folder)}: '
+                                 f'{error.strerror}. Choose another place with --temp_dir') from error
 
     def packer(self, waiting: int) -> FilePacker:
         """See :class:`bourne.engine.blocks.BlockStore`."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterable
+from typing import Any
 
 from bourne.engine.blocks import Block, BlockStore, Packer
 from bourne.engine.bundle import Bundle
@@ -29,6 +30,10 @@ class SpillStore:
             return self._files.put(bundle, size)
         self._used += size
         return Block(bundle, len(bundle.values), size, resident=True)
+
+    def __reduce__(self) -> Any:
+        # What is in memory stays here; what is in files can be read by every process of the run.
+        return (SpillStore, (0, self._files))
 
     def has_room(self, size: int) -> bool:
         """True if a bundle of so many bytes would stay in memory."""

@@ -84,5 +84,7 @@ class InlineExecutor:
         self._stack.close()
         if self._sampler is not None and self._profile is not None:
             self._profile.add(self._sampler.take())
-        self._files.seal()
-        self._folder.remove()
+        try:
+            self._files.seal()
+        finally:
+            self._folder.remove()
