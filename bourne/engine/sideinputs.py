@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import lru_cache
 from importlib import import_module
 from typing import Any
 
@@ -185,6 +186,7 @@ def window_mapping(side_windowfn: WindowFn, main_windowfn: WindowFn) -> Callable
     ends = raw_windows(main_windowfn).end
     encode = raw_windows(side_windowfn).encode
 
+    @lru_cache(maxsize=1024)  # it is asked for each element
     def side_window(window: Any) -> Any:
         last = Timestamp(micros=ends(window))
         found = list(side_windowfn.assign(WindowFn.AssignContext(last)))
