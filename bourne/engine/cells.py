@@ -74,6 +74,7 @@ class Scope:
       label: the transform's label.
       record: the record of the key and window; ``None`` outside of calls.
       now: processing time, in microseconds.
+      watermark: the input watermark, in microseconds.
       fired: while a timer's method is called, the time at which it fires; else the lowest there is.
       ending: ``ENDING`` if the window has expired, so that this is the last time that timers of the record fire, and
         ``LAST_EVENTS`` once its real-time timers have their turn.
@@ -81,12 +82,13 @@ class Scope:
       repeats: by raw window and key, how often timers were set to no later time than at which they fired.
     """
 
-    __slots__ = ('_told', 'ending', 'fired', 'label', 'now', 'record', 'repeats', 'sparse')
+    __slots__ = ('_told', 'ending', 'fired', 'label', 'now', 'record', 'repeats', 'sparse', 'watermark')
 
     def __init__(self, label: str) -> None:
         self.label = label
         self.record: Record | None = None
         self.now = 0
+        self.watermark = MIN_MICROS
         self.fired = MIN_MICROS
         self.ending = NOT_ENDING
         self.sparse: list[Record] = []

@@ -195,7 +195,7 @@ class KeyedState:
 
     def forget(self) -> None:
         """Forgets everything; time begins anew."""
-        self.watermark = MIN_MICROS
+        self.watermark = self.scope.watermark = MIN_MICROS
         self.scope.record = None
         self.scope.sparse.clear()
         self.tables.clear()
@@ -213,7 +213,7 @@ class KeyedState:
           watermark: the input watermark, in microseconds; never less than before.
           now: processing time, in microseconds.
         """
-        self.watermark = watermark
+        self.watermark = self.scope.watermark = watermark
         self.scope.now = now
         self.scope.repeats.clear()
         if watermark < MAX_MICROS:
@@ -391,7 +391,7 @@ class KeyedState:
         Raises:
           ExecutionError: if a row has state or timers that the function does not have.
         """
-        self.watermark = watermark
+        self.watermark = self.scope.watermark = watermark
         for row in rows:
             record = self.enter(row.key, row.window)
             assert record is not None, row

@@ -255,15 +255,19 @@ class _Handle(Handle, RuntimeTimer):
         if not MIN_MICROS <= micros <= MAX_MICROS:
             raise ExecutionError(f'{self.title()} was set to {micros / 1e6:g} seconds since 1970, which is outside of '
                                  f'event time; are these milliseconds or microseconds?')
-        if not self.scope.told(self.slot):
-            if self.is_event:
-                what, hint = f'the timestamp {_shown(self.time)} of the input that sets it', 'timer.set(timestamp + 10)'
-            else:
-                what, hint = f'the present time, {_shown(self.scope.now)}', 'timer.set_relative(10)'
+        scope = self.scope
+        if self.is_event:
+            # A late element is behind the watermark itself, and while timers fire the watermark is ahead of them.
+            if micros >= min(self.time, scope.watermark if scope.fired == MIN_MICROS else scope.fired):
+                return
+            passed, hint = f'the watermark, which is at {_shown(scope.watermark)}', 'timer.set(timestamp + 10)'
+        else:
+            passed, hint = f'the present time, {_shown(scope.now)}', 'timer.set_relative(10)'
+        if not scope.told(self.slot):
             logging.getLogger('bourne').warning(
                 '%s was set to %s, which is before %s, so it is due at once. Timers are set to points in time: for a '
                 'delay of ten seconds, write %s. (This is said once for each timer of a transform.)',
-                self.title(), _shown(micros), what, hint)
+                self.title(), _shown(micros), passed, hint)
 
     def _count_repeat(self) -> None:
         """A timer that is set, by a timer's method, to no later time than it has fires again in the same advance."""

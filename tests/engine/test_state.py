@@ -619,7 +619,7 @@ def test_timers_that_make_no_sense(use: Callable[[Any, Any], None], message: str
 
 def test_a_timer_in_the_past_is_told_about_once(caplog: pytest.LogCaptureFixture) -> None:
     machine = Machine()
-    machine.state.scope.now = 100 * SECOND
+    list(machine.state.firings(5 * SECOND, 100 * SECOND))
     with caplog.at_level(logging.WARNING, 'bourne'):
         for key in 'ab':
             record = machine.enter(key)
@@ -627,14 +627,36 @@ def test_a_timer_in_the_past_is_told_about_once(caplog: pytest.LogCaptureFixture
             machine.timer('real', record, 5 * SECOND).set(10)
     event, real = (message.getMessage() for message in caplog.records)
     assert event.startswith(
-        "label: the timer 'event' of the key 'a' was set to Timestamp(4), which is before the timestamp Timestamp(5) "
-        'of the input that sets it, so it is due at once. ')
+        "label: the timer 'event' of the key 'a' was set to Timestamp(4), which is before the watermark, which is "
+        'at Timestamp(5), so it is due at once. ')
     assert 'for a delay of ten seconds, write timer.set(timestamp + 10)' in event
     assert real.startswith(
         "label: the timer 'real' of the key 'a' was set to Timestamp(10), which is before the present time, "
         'Timestamp(100), so it is due at once. ')
     assert 'for a delay of ten seconds, write timer.set_relative(10)' in real
-    assert Counter(slot for _, slot, *_ in machine.state.firings(0, 100 * SECOND)) == {
-        machine.state.slots['timer', 'real']: 2}
-    assert Counter(slot for _, slot, *_ in machine.state.firings(4 * SECOND, 0)) == {
-        machine.state.slots['timer', 'event']: 2}
+    assert Counter(slot for _, slot, *_ in machine.state.firings(5 * SECOND, 100 * SECOND)) == {
+        machine.state.slots['timer', 'real']: 2, machine.state.slots['timer', 'event']: 2}
+
+
+@pytest.mark.parametrize(('watermark', 'time', 'to'), [(3, 5, 3), (3, 5, 4), (9, 5, 5), (9, 5, 6), (9, 5, 20)])
+def test_a_timer_that_the_watermark_has_not_passed_is_no_mistake(watermark: int, time: int, to: int,
+                                                                 caplog: pytest.LogCaptureFixture) -> None:
+    """Nor is that of a late element which is set to after the element."""
+    machine = Machine()
+    list(machine.state.firings(watermark * SECOND, 0))
+    with caplog.at_level(logging.WARNING, 'bourne'):
+        machine.timer('event', machine.enter('k'), time * SECOND).set(to)
+    assert not caplog.records
+
+
+def test_a_timer_that_catches_up_with_the_watermark_is_no_mistake(caplog: pytest.LogCaptureFixture) -> None:
+    machine = Machine()
+    record = machine.enter('k')
+    machine.timer('event', record, 5 * SECOND).set(10)
+    fired = []
+    with caplog.at_level(logging.WARNING, 'bourne'):
+        for _, _, time, _, output in machine.state.firings(40 * SECOND, 0):
+            fired.append(time // SECOND)
+            machine.timer('event', record, output).set(time // SECOND + 10)
+    assert fired == [10, 20, 30, 40]
+    assert not caplog.records
