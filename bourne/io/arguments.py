@@ -53,8 +53,9 @@ def bounded_input(transform: PTransform, value: Any) -> PCollection[Any]:
     pcoll = one_input(transform, value)
     if not pcoll.is_bounded:
         raise UnsupportedError(
-            f'{transform.full_label()} cannot write {pcoll!r} yet: it has no end, and files of unbounded '
-            'collections come with streams')
+            f'{transform.full_label()} cannot write {pcoll!r}: it is unbounded, and its files would appear when the '
+            f'stream is drained, and be lost if it fails before. (Bounded data is written in a stream, too.) Write '
+            f'what has no end in a DoFn, or with a Sink of your own and Write')
     return pcoll
 
 

@@ -252,10 +252,12 @@ class WriteToText(PTransform):
       max_bytes_per_shard: after how many bytes (not compressed) a file is full.
       skip_if_empty: whether there is no file, rather than an empty one, if there are no elements. Files of an
         earlier run are removed all the same.
-      triggering_frequency: how often unbounded collections are written; no meaning for bounded ones.
+      triggering_frequency: how often unbounded collections would be written, which cannot be yet; no meaning for
+        bounded ones.
 
     Raises:
       TransformError: if an argument is not valid.
+      UnsupportedError: if the collection is unbounded.
     """
 
     def __init__(
