@@ -17,6 +17,7 @@ import psutil
 import pytest
 
 from bourne.errors import ExecutionError
+from bourne.runners.common.failures import pack, unpack
 from bourne.runners.common.folder import PREFIX, remove_stale
 from bourne.sdk.model.dofn import DoFn
 from bourne.sdk.model.portable import portable
@@ -79,16 +80,52 @@ def test_an_exception_keeps_its_type_its_traceback_and_its_note(scratch: Path, m
     assert 'element: 1234' in note
 
 
-class Stubborn(Exception):
-    """Cannot be unpickled: its constructor wants more than its arguments."""
+class Particular(Exception):
+    """Has a constructor that makes its message, from arguments of which the message does not tell."""
 
-    def __init__(self, what: str, why: str) -> None:
+    def __init__(self, code: int, *, why: str) -> None:
+        super().__init__(f'{code}: {why}')
+        self.code = code
+
+
+def of_every_kind() -> list[BaseException]:
+    coded = UnicodeDecodeError('utf-8', b'x', 0, 1, 'bad')
+    return [Particular(5, why='no good'), ExceptionGroup('both', [Particular(5, why='no good'), coded]), coded,
+            FileNotFoundError(2, 'no such file', 'name')]
+
+
+@pytest.mark.parametrize('error', of_every_kind(), ids=lambda error: type(error).__name__)
+def test_an_exception_travels_whatever_its_constructor_takes(error: BaseException) -> None:
+    found = unpack(pack(error))
+    assert type(found) is type(error)
+    for tell in (str, repr, lambda one: getattr(one, 'code', None)):
+        assert tell(found) == tell(error)
+    if isinstance(found, ExceptionGroup):
+        assert list(map(repr, found.exceptions)) == list(map(repr, error.exceptions))
+
+
+@pytest.mark.parametrize('kind', [KeyboardInterrupt, BaseException])
+def test_what_is_no_ordinary_exception_arrives_too(scratch: Path, kind: type[BaseException]) -> None:
+    def fail(x: int) -> int:
+        raise kind('from a function')
+
+    p = pipeline(scratch)
+    p | Create([1]) | 'Fail' >> Map(fail)
+    with pytest.raises(kind, match='from a function'):
+        p.run()
+
+
+class Stubborn(Exception):
+    """Cannot be pickled."""
+
+    def __init__(self, what: str) -> None:
         super().__init__(what)
+        self.lock = threading.Lock()
 
 
 def test_an_exception_that_cannot_travel_is_reported_with_its_text(scratch: Path) -> None:
     def fail(x: int) -> int:
-        raise Stubborn('no good', 'because')
+        raise Stubborn('no good')
 
     p = pipeline(scratch)
     p | Create([1]) | 'Fail' >> Map(fail)

@@ -117,5 +117,5 @@ def _unpicklable(bundle: Bundle, error: Exception) -> ExecutionError:
             cloudpickle.dumps(value, protocol=5)
         except Exception as reason:
             return ExecutionError(f'the element {short(value)} ({type(value).__name__}) cannot be pickled, which it '
-                                  f'must be to move to another process: {reason}')
+                                  f'must be to move to another process or to disk: {reason}')
     return ExecutionError(f'a bundle cannot be pickled: {error}')

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import linecache
 import pickle
 import traceback
@@ -22,15 +23,47 @@ def pack(error: BaseException) -> bytes:
     One that does not survive pickling becomes an :class:`ExecutionError` with its text.
     """
     try:
-        data: bytes = cloudpickle.dumps(_parts(error), protocol=5)
+        data = _dumps(_parts(error))
         unpack(data)
     except Exception:
         text = ''.join(traceback.format_exception(error))
         replacement = ExecutionError(f'{type(error).__name__}, which cannot be sent from a worker, said:\n{text}')
         for note in getattr(error, '__notes__', ()):
             replacement.add_note(note)
-        data = cloudpickle.dumps((replacement, ([], {}), None), protocol=5)
+        data = _dumps((replacement, ([], {}), None))
     return data
+
+
+def _dumps(data: Any) -> bytes:
+    file = io.BytesIO()
+    _Pickler(file, protocol=5).dump(data)
+    return file.getvalue()
+
+
+class _Pickler(cloudpickle.Pickler):  # type: ignore[misc]  # it has no types
+    """Has exceptions made again without their ``__init__``.
+
+    Python would call it with the arguments of the message, and many a one takes others, or makes a message of them.
+    """
+
+    def reducer_override(self, obj: Any) -> Any:
+        if isinstance(obj, BaseException) and _is_plain(type(obj)):
+            return _made, (type(obj), obj.args, obj.__dict__)
+        return super().reducer_override(obj)
+
+
+def _is_plain(cls: type[BaseException]) -> bool:
+    """True if an exception of the class is its arguments and its attributes."""
+    return cls.__reduce__ is BaseException.__reduce__ and cls.__reduce_ex__ is BaseException.__reduce_ex__ and not any(
+        '__slots__' in base.__dict__ for base in cls.__mro__)
+
+
+def _made(cls: type[BaseException], args: tuple[Any, ...], attributes: dict[str, Any]) -> BaseException:
+    error = cls.__new__(cls, *args)
+    builtin = next(base for base in cls.__mro__ if base.__module__ == 'builtins')
+    builtin.__init__(error, *args)  # type: ignore[misc]  # some of Python's own keep more than args
+    error.__dict__.update(attributes)
+    return error
 
 
 def _parts(error: BaseException) -> tuple[BaseException, Any, Any]:

@@ -26,6 +26,7 @@ import cloudpickle
 
 from bourne.engine.plan.stage import Plan
 from bourne.engine.task import Run, StageInstance, Task, sampler_for
+from bourne.errors import ExecutionError
 from bourne.runners.common.collector import relaxed_collector
 from bourne.runners.common.failures import pack
 from bourne.runners.common.filestore import FileStore
@@ -140,10 +141,12 @@ def _perform(instance: StageInstance, task: Task, store: FileStore, reporter: _R
     try:
         result = instance.run(task, reporter)
         store.seal()
-    except Exception as error:
+    except _Ended:
+        raise
+    except BaseException as error:  # of a user function: a KeyboardInterrupt of its own, or what its library has
         return 'failed', pack(error)
     finally:
-        with suppress(OSError):
+        with suppress(OSError, ExecutionError):
             store.seal()
         _flush_prints()
     reporter.flush()
@@ -160,7 +163,7 @@ def _flush_prints() -> None:
 def _close(instance: StageInstance) -> bytes | None:
     try:
         instance.close()
-    except Exception as error:
+    except BaseException as error:
         return pack(error)
     finally:
         _flush_prints()
