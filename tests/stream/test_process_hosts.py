@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import threading
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -101,3 +102,58 @@ def test_a_teardown_that_fails_fails_the_stream(stream: Any) -> None:
     p | Create([1]) | ParDo(Torn())
     with pytest.raises(OSError, match='the connection is gone'):
         p.run()
+
+
+class Kept(DoFn):
+    """Leaves a file while it is set up, and does something to one element."""
+
+    def __init__(self, directory: Path, act: Callable[[], Any]) -> None:
+        self.directory = directory
+        self.act = act
+
+    def setup(self) -> None:
+        self.file = self.directory / f'{os.getpid()}'
+        self.file.touch()
+
+    def process(self, element: int) -> Iterator[tuple[int, int]]:
+        if element == 500:
+            self.act()
+        yield element, 1
+
+    def teardown(self) -> None:
+        self.file.unlink()
+
+
+def lose_connection() -> None:
+    raise ConnectionResetError('by the database')
+
+
+def end_input() -> None:
+    raise EOFError('of a file of the user')
+
+
+def interrupted(coordinator: int) -> Callable[[], None]:
+    return lambda: os.kill(coordinator, signal.SIGINT)
+
+
+@pytest.mark.parametrize(('act', 'error', 'message'), [
+    (lose_connection, ConnectionResetError, 'by the database'),
+    (end_input, EOFError, 'of a file of the user'),
+    (interrupted(os.getpid()), KeyboardInterrupt, '^$'),
+], ids=['ConnectionResetError', 'EOFError', 'interrupt'])
+def test_all_hosts_tear_down_when_the_stream_fails(stream: Any, tmp_path: Path, act: Any, error: Any,
+                                                    message: str) -> None:
+    """The other host waits for what the failed one would have sent, and an epoch is under way."""
+    p = stream()
+    p | Create(range(1_000)) | Reshuffle() | ParDo(Kept(tmp_path, act)) | GroupByKey() | Map(len)
+    with pytest.raises(error, match=message):
+        p.run()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_other_hosts_tear_down_when_one_dies(stream: Any, tmp_path: Path) -> None:
+    p = stream()
+    p | Create(range(1_000)) | Reshuffle() | ParDo(Kept(tmp_path, lambda: os.kill(os.getpid(), signal.SIGKILL)))
+    with pytest.raises(ExecutionError, match=r'was killed by SIGKILL'):
+        p.run()
+    assert len(list(tmp_path.iterdir())) == 1

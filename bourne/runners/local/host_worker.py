@@ -1,16 +1,17 @@
 """A worker process of a stream: a host that does what the coordinator says.
 
-What comes, and the answers, each one pickle. Any of them may be answered by ``('failed', exception)``.
+What comes, and what is answered, each one pickle. An answer is ``('done', command, what is said here)``; any command
+may be answered by ``('failed', command, exception)``.
 
 ==================  =============================================================
-``('open',)``       ``('done', None)``: user functions are set up
-``('run', order)``  ``('done', report)``
-``('prepare',)``    ``('done', tokens)``
-``('metrics',)``    ``('done', metrics)``
-``('status',)``     ``('done', status)``
-``('watch',)``      ``('done', None)`` once a source may have data, or anything else comes
+``('open',)``       ``None``: user functions are set up
+``('run', order)``  a report; nothing at all if another host is gone
+``('prepare',)``    tokens
+``('metrics',)``    metrics
+``('status',)``     reports
+``('watch',)``      ``None`` once a source may have data, or anything else comes
 ``('enough',)``     nothing: it ends a ``watch``
-``('close',)``      ``('done', None)``: user functions are torn down; the process ends
+``('close',)``      ``None``: user functions are torn down; the process ends
 ==================  =============================================================
 """
 
@@ -29,7 +30,7 @@ import cloudpickle
 from bourne.engine.stream.host import Host
 from bourne.runners.common.collector import relaxed_collector
 from bourne.runners.common.failures import pack
-from bourne.runners.local.mesh import Mesh
+from bourne.runners.local.mesh import HostGone, Mesh
 from bourne.sdk.model.coders import registry
 from bourne.sdk.value_provider import RuntimeValueProvider
 
@@ -60,10 +61,10 @@ def serve(pipe: Any, mesh: Mapping[int, Any], others: Sequence[Any], setting: by
             _serve(pipe, Host(plan, run, number, hosts, splits, links))
         links.close()
     except (EOFError, BrokenPipeError, ConnectionResetError):
-        pass  # the coordinator, or another host, is gone: then the coordinator ends this one, too
+        pass  # the coordinator is gone
     except Exception as error:  # the plan cannot be loaded here: the answer to whatever is asked first
         with suppress(OSError):
-            _send(pipe, 'failed', pack(error))
+            _send(pipe, 'failed', 'open', pack(error))
     finally:
         # No clean-up of what was inherited from the coordinator: its files, its atexit functions.
         os._exit(0)
@@ -79,12 +80,12 @@ def _serve(pipe: Any, host: Host) -> None:
             continue
         try:
             answer = getattr(host, command)(*arguments)
-        except (EOFError, BrokenPipeError, ConnectionResetError):
-            raise  # another host is gone
+        except HostGone:
+            continue  # the coordinator knows, and will have this one close
         except Exception as error:
-            _send(pipe, 'failed', pack(error))
+            _send(pipe, 'failed', command, pack(error))
         else:
-            _send(pipe, 'done', answer)
+            _send(pipe, 'done', command, answer)
         if command == 'close':
             return
 
@@ -93,9 +94,9 @@ def _watch(pipe: Any, filenos: list[int]) -> None:
     from multiprocess.connection import wait
 
     wait([pipe, *filenos])
-    _send(pipe, 'done', None)
+    _send(pipe, 'done', 'watch', None)
 
 
-def _send(pipe: Any, kind: str, message: Any) -> None:
+def _send(pipe: Any, kind: str, command: str, message: Any) -> None:
     # What a sink prepared may hold anything, such as objects of classes that only the user's script has.
-    pipe.send_bytes(cloudpickle.dumps((kind, message), protocol=5))
+    pipe.send_bytes(cloudpickle.dumps((kind, command, message), protocol=5))

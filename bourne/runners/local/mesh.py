@@ -17,6 +17,10 @@ from bourne.engine.stream.host import Parcel
 from bourne.runners.common.encoding import Codec
 
 
+class HostGone(Exception):
+    """Another host is gone. It is the coordinator that finds out why."""
+
+
 class Mesh:
     """One host's end of the pipes to all others. See :class:`bourne.engine.stream.host.Links`.
 
@@ -45,9 +49,13 @@ class Mesh:
         """See :class:`bourne.engine.stream.host.Links`.
 
         Raises:
-          EOFError: if the other host is gone.
+          HostGone: if the other host is gone.
         """
-        parcel, bundles = pickle.loads(self._pipes[host].recv_bytes())
+        try:
+            data = self._pipes[host].recv_bytes()
+        except (EOFError, OSError) as error:
+            raise HostGone from error
+        parcel, bundles = pickle.loads(data)
         return Parcel(parcel.epoch, parcel.stage, {key: [self._codec.decode(memoryview(data)) for data in found]
                                                    for key, found in bundles.items()}, parcel.watermarks)
 

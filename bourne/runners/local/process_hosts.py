@@ -92,7 +92,7 @@ class ProcessHosts:
         """See :class:`bourne.engine.stream.driver.Hosts`."""
         for worker, order in zip(self._workers, orders, strict=True):
             self._send(worker, 'run', order)
-        return self._answers()
+        return self._answers('run')
 
     def prepare(self) -> list[Mapping[str, list[tuple[int, Any]]]]:
         """See :class:`bourne.engine.stream.driver.Hosts`."""
@@ -117,7 +117,7 @@ class ProcessHosts:
             os.read(self._ear, 4096)
         for worker in self._workers:
             self._send(worker, 'enough')
-        self._answers()
+        self._answers('watch')
 
     def wake(self) -> None:
         """See :class:`bourne.engine.stream.driver.Hosts`."""
@@ -138,23 +138,23 @@ class ProcessHosts:
             self._ear = self._mouth = -1
         try:
             if self._workers:
-                self._all('close', time.monotonic() + PATIENCE)
+                self._close_all()
         finally:
             self._abandon()
             atexit.unregister(self.kill)
 
-    def _all(self, command: str, deadline: float | None = None) -> list[Any]:
+    def _all(self, command: str) -> list[Any]:
         """Sends a command to all hosts; returns their answers."""
         for worker in self._workers:
             self._send(worker, command)
-        return self._answers(deadline)
+        return self._answers(command)
 
     def _send(self, worker: _Worker, *message: Any) -> None:
         with suppress(BrokenPipeError, ConnectionResetError):  # dead: the missing answer tells
             worker.pipe.send_bytes(cloudpickle.dumps(message, protocol=5))
 
-    def _answers(self, deadline: float | None = None) -> list[Any]:
-        """The answer of every host.
+    def _answers(self, command: str) -> list[Any]:
+        """The answer of every host to a command.
 
         Raises:
           Exception: what made one fail, as soon as it is known: the others may wait for that one for ever.
@@ -165,31 +165,54 @@ class ProcessHosts:
         answers: dict[int, Any] = {}
         waiting = {worker.pipe: worker for worker in self._workers}
         while waiting:
-            ready = wait(list(waiting), None if deadline is None else max(0.0, deadline - time.monotonic()))
-            if not ready:
-                break  # it is only closing that has a deadline
-            for pipe in ready:
+            for pipe in wait(list(waiting)):
                 worker = waiting.pop(pipe)
                 try:
-                    kind, message = pickle.loads(pipe.recv_bytes())
-                except (EOFError, ConnectionResetError, OSError):
+                    kind, answered, message = pickle.loads(pipe.recv_bytes())
+                except (EOFError, OSError):
                     raise self._dead(worker) from None
                 if kind == 'failed':
-                    self._abandon()
                     raise unpack(message)
+                assert answered == command
                 answers[worker.number] = message
-        return [answers.get(number) for number in range(self.count)]
+        return [answers[number] for number in range(self.count)]
+
+    def _close_all(self) -> None:
+        """Has the hosts tear their functions down, also those that have failed, or have not answered something yet.
+
+        Raises:
+          Exception: the first failure of a teardown.
+        """
+        from multiprocess.connection import wait
+
+        failures = []
+        deadline = time.monotonic() + PATIENCE
+        for worker in self._workers:
+            self._send(worker, 'close')
+        waiting = [worker.pipe for worker in self._workers]
+        while waiting and (ready := wait(waiting, max(0.0, deadline - time.monotonic()))):
+            for pipe in ready:
+                try:
+                    kind, answered, message = pickle.loads(pipe.recv_bytes())
+                except (EOFError, OSError):
+                    waiting.remove(pipe)
+                    continue
+                if answered == 'close':
+                    waiting.remove(pipe)
+                    if kind == 'failed':
+                        failures.append(unpack(message))
+        if failures:
+            raise failures[0]
 
     def _dead(self, worker: _Worker) -> ExecutionError:
         worker.process.join()
         code = worker.process.exitcode
-        self._abandon()
         return ExecutionError(
             f'the worker process of partition {worker.number} of {self.count} {cause_of_death(code)}. Its state is '
             f'gone, and a stream cannot go on without it: bourne does not write checkpoints yet')
 
     def _abandon(self) -> None:
-        """Ends all processes at once: some may wait for one that is gone or failed."""
+        """Ends all processes that have not ended themselves."""
         for worker in self._workers:
             worker.pipe.close()
             worker.process.kill()
