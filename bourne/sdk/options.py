@@ -87,8 +87,8 @@ class LocalOptions(PipelineOptions):
         parser.add_argument('--memory_budget', type=_size,
                             help='how much memory data between stages and groups may take before they go to disk, '
                                  "such as 4GB, beside some 50 MB for each process; by default half of the machine's")
-        parser.add_argument('--temp_dir', help="where data between worker processes is kept; by default the system's "
-                                                'own place for temporary files')
+        parser.add_argument('--temp_dir', help='where data is kept that goes to disk, and what moves between worker '
+                                                "processes; by default the system's place for temporary files")
         parser.add_argument('--start_method', choices=('fork', 'spawn'),
                             help='how worker processes are started; by default fork where the system has it')
         parser.add_argument('--bundle_size', type=_positive_number,

@@ -16,9 +16,9 @@ import attrs
 import psutil
 import pytest
 
-from bourne.errors import ExecutionError
+from bourne.errors import ExecutionError, OptionsError
 from bourne.runners.common.failures import pack, unpack
-from bourne.runners.common.folder import PREFIX, remove_stale
+from bourne.runners.common.folder import PREFIX, RunFolder, remove_stale
 from bourne.sdk.model.dofn import DoFn
 from bourne.sdk.model.portable import portable
 from bourne.sdk.model.sink import Sink, Writer, WriteTask
@@ -329,10 +329,28 @@ def test_directories_of_killed_runs_are_removed(tmp_path: Path) -> None:
     assert sorted(tmp_path.iterdir()) == sorted([ours, other])
 
 
-def test_a_directory_that_does_not_exist(tmp_path: Path) -> None:
-    p = pipeline(tmp_path / 'nowhere')
+@pytest.mark.parametrize('workers', ['--workers=1', '--workers=2'])
+@pytest.mark.parametrize('name', ['nowhere', 'file'])
+def test_a_directory_that_does_not_exist(tmp_path: Path, workers: str, name: str) -> None:
+    (tmp_path / 'file').touch()
+    p = pipeline(tmp_path / name, workers)
+    p | Create([1]) | Map(lambda x: pytest.fail('it runs'))
+    with pytest.raises(OptionsError, match=f'--temp_dir: there is no directory .*{name}'):
+        p.run()
+
+
+def test_a_directory_that_is_gone_when_it_is_needed(tmp_path: Path) -> None:
+    with pytest.raises(ExecutionError, match=r'cannot make a directory for .*nowhere.*another place with --temp_dir'):
+        os.fspath(RunFolder(str(tmp_path / 'nowhere')))
+
+
+@pytest.mark.parametrize(('name', 'value'), [
+    ('workers', -1), ('workers', '2'), ('workers', True), ('memory_budget', '4GB'), ('memory_budget', -1),
+    ('bundle_size', 0), ('start_method', 'forkserver')])
+def test_a_program_cannot_set_what_a_flag_could_not(name: str, value: Any) -> None:
+    p = Pipeline(options=PipelineOptions([], **{name: value}))
     p | Create([1])
-    with pytest.raises(ExecutionError, match=r'--temp_dir: cannot make a directory in .*nowhere'):
+    with pytest.raises(OptionsError, match=rf'the option {name} must be .* got {value!r}'):
         p.run()
 
 
@@ -373,6 +391,48 @@ def test_what_is_prepared_may_be_anything_that_cloudpickle_takes(scratch: Path, 
     with pipeline(scratch, f'--start_method={method}') as p:
         p | Create([1, 2]) | Map(lambda x: lambda: x) | Write(Calling())
     assert sorted(called) == [1, 2]
+
+
+class Numbered(Holding):
+    """Prepares the number of its task; the last one of three fails."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__()
+        self.number = number
+
+    def prepare(self) -> Any:
+        if self.number == 2:
+            raise ValueError('too late')
+        return self.number
+
+
+@portable
+@attrs.frozen
+class Aborting(Sink[Any]):
+    """Remembers what was aborted."""
+
+    shards = 3
+
+    def open(self, task: WriteTask) -> Writer[Any]:
+        return Numbered(task.shard)
+
+    def commit(self, run: str, prepared: Sequence[tuple[int, Any]], epoch: int = 0) -> Sequence[Any]:
+        raise AssertionError('a task failed')
+
+    def abort(self, run: str, tokens: Sequence[Any]) -> None:
+        aborted.extend(tokens)
+
+
+aborted: list[int] = []
+
+
+def test_what_was_prepared_before_a_later_task_failed_is_aborted(scratch: Path) -> None:
+    aborted.clear()
+    p = pipeline(scratch, '--workers=1')
+    p | Create([1, 2, 3]) | Write(Aborting())
+    with pytest.raises(ValueError, match='too late'):
+        p.run()
+    assert sorted(aborted) == [0, 1]
 
 
 def deep(x: int) -> int:

@@ -32,11 +32,13 @@ class RunFolder:
         if self._path is None:
             import tempfile
 
-            remove_stale(self._temp_dir)
             try:
-                self._path = tempfile.mkdtemp(prefix=f'{PREFIX}{os.getpid()}-', dir=self._temp_dir)
+                place = self._temp_dir or tempfile.gettempdir()
+                remove_stale(place)
+                self._path = tempfile.mkdtemp(prefix=f'{PREFIX}{os.getpid()}-', dir=place)
             except OSError as error:
-                raise ExecutionError(f'--temp_dir: cannot make a directory in {self._temp_dir!r}: {error}') from error
+                raise ExecutionError(f'cannot make a directory for data that has no place in memory: {error}. Choose '
+                                     'another place with --temp_dir') from error
         return self._path
 
     def remove(self) -> None:

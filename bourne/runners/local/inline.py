@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import pickle
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from typing import TYPE_CHECKING
 
 import cloudpickle
 
 from bourne.engine.memory import resident
-from bourne.engine.plan.stage import Plan
+from bourne.engine.plan.stage import Plan, Stage
 from bourne.engine.sizing import Sizing
 from bourne.engine.task import Report, Run, StageInstance, Task, TaskResult, sampler_for
 from bourne.runners.common.filestore import FileStore
@@ -55,14 +55,31 @@ class InlineExecutor:
         # Not a generator: a StopIteration of a user function would become something else on its way through one.
         first = tasks[0]
         instance = StageInstance(self._plan, self._run, first.stage, first.sides, self.store, self._sampler)
-        try:
-            results = [(task, self._kept(instance.run(task, report))) for task in tasks]
-        except BaseException:
-            with suppress(Exception):
-                instance.close()
-            raise
-        instance.close()
+        results: list[tuple[Task, TaskResult]] = []
+        with self._aborting(first.stage, results):
+            try:
+                for task in tasks:
+                    results.append((task, self._kept(instance.run(task, report))))
+            except BaseException:
+                with suppress(Exception):
+                    instance.close()
+                raise
+            instance.close()
         return iter(results)
+
+    @contextmanager
+    def _aborting(self, stage: Stage, results: list[tuple[Task, TaskResult]]) -> Iterator[None]:
+        """Aborts what earlier tasks prepared if a later one fails: nobody else ever hears of it."""
+        assert self._run is not None
+        try:
+            yield
+        except BaseException:
+            for op in stage.sinks:
+                tokens = [result.prepared[op.label] for _, result in results if op.label in result.prepared]
+                if tokens:
+                    with suppress(Exception):  # what made the run fail is what is raised
+                        op.sink.abort(self._run.id, tokens)
+            raise
 
     def _kept(self, result: TaskResult) -> TaskResult:
         """A result that outlives the run: what a sink prepared may hold values that are on disk.
@@ -81,10 +98,9 @@ class InlineExecutor:
 
     def close(self) -> None:
         """See :class:`bourne.engine.executor.Executor`."""
-        self._stack.close()
-        if self._sampler is not None and self._profile is not None:
-            self._profile.add(self._sampler.take())
-        try:
-            self._files.seal()
-        finally:
-            self._folder.remove()
+        with ExitStack() as stack:  # does all of it, even if the disk is full or somebody interrupts
+            stack.callback(self._folder.remove)
+            stack.callback(self._files.seal)
+            self._stack.close()
+            if self._sampler is not None and self._profile is not None:
+                self._profile.add(self._sampler.take())

@@ -15,6 +15,7 @@ from bourne.engine.memory import default_budget
 from bourne.engine.plan.compile import compile_plan
 from bourne.engine.supported import check_supported
 from bourne.engine.task import Run
+from bourne.errors import OptionsError
 from bourne.runners.common.collector import relaxed_collector
 from bourne.runners.common.progress import Cancelled, Progress
 from bourne.runners.local.inline import InlineExecutor
@@ -89,9 +90,10 @@ class LocalRunner(PipelineRunner):
 
     def run(self, graph: Graph, options: PipelineOptions) -> PipelineResult:
         """See :meth:`bourne.sdk.runner.PipelineRunner.run`."""
+        local = options.view_as(LocalOptions)
+        check_options(local)
         graph = isolate(graph)
         check_supported(graph)
-        local = options.view_as(LocalOptions)
         if is_stream(graph, options):
             if local.profile:
                 warnings.warn('--profile has no effect on streams; it profiles batch pipelines', OptionsWarning,
@@ -140,6 +142,27 @@ def is_stream(graph: Graph, options: PipelineOptions) -> bool:
         isinstance(transform.payload, Read) and not transform.payload.source.bounded for transform in graph.transforms)
 
 
+def check_options(options: LocalOptions) -> None:
+    """Refuses what no run can do: values that a program set, since flags were checked when they were read, and a
+    directory that would be missed only when there is something to be put into it.
+
+    Raises:
+      OptionsError: names option and value.
+    """
+    for name, least in (('workers', 0), ('memory_budget', 0), ('bundle_size', 1)):
+        value = getattr(options, name)
+        if value is not None and (type(value) is not int or value < least):
+            raise OptionsError(f'the option {name} must be a whole number, at least {least}, or None; got {value!r} '
+                               f'({type(value).__name__})')
+    if options.start_method not in (None, 'fork', 'spawn'):
+        raise OptionsError(f"the option start_method must be 'fork', 'spawn' or None; got {options.start_method!r}")
+    place = options.temp_dir
+    if place and not (os.path.isdir(place) and os.access(place, os.W_OK | os.X_OK)):
+        what = 'nothing can be written into' if os.path.isdir(place) else 'there is no directory'
+        raise OptionsError(f'--temp_dir: {what} {place!r}; data that has no place in memory is to be kept '
+                           'there')
+
+
 class Means(NamedTuple):
     """What a run may use of the machine.
 
@@ -157,7 +180,7 @@ class Means(NamedTuple):
 def means(options: LocalOptions) -> Means:
     """What the options allow, or else the machine."""
     workers = 1 if options.workers is None else options.workers or cores()
-    half = (options.memory_budget or default_budget()) // 2
+    half = (default_budget() if options.memory_budget is None else options.memory_budget) // 2
     return Means(workers, half, half // workers)
 
 
