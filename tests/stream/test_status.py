@@ -135,6 +135,26 @@ def test_a_source_without_watermarks_gets_advice() -> None:
         'WithTimestamps(..., out_of_orderness=...): start')
 
 
+def test_a_source_whose_data_makes_the_watermark_gets_none() -> None:
+    p = bourne.Pipeline()
+    (p | 'read' >> source(([('a', 0)], None)) | bourne.Reshuffle()
+     | 'times' >> WithTimestamps(lambda pair: 7, out_of_orderness=5) | bourne.Map(str))
+    status = standing(p, lambda status: status.stages[-1].taken == 1)
+    assert status.why(1).endswith(
+        "because of split 0 of 'read', which says nothing of its watermark; what is behind WithTimestamps goes by one "
+        'from the data: start')
+    assert 'the watermark is at 1970-01-01 00:00:02' in status.line()
+    assert "because of 'times', which has seen no later element" in status.line()
+
+
+def test_a_split_of_which_nothing_came_to_where_the_watermark_is_made() -> None:
+    p = bourne.Pipeline()
+    (p | 'read' >> source(([(1, 0)], None), ([], None)) | 'times' >> WithTimestamps(float, out_of_orderness=5)
+     | bourne.Map(str))
+    status = standing(p, lambda status: status.taken == 1)
+    assert status.why(1).endswith("because of split 1 of 'times', from which it has seen no element yet: start")
+
+
 def test_results_of_a_sink_wait_for_the_end(tmp_path: Path) -> None:
     p = bourne.Pipeline(argv=['--streaming'])
     ended = p | bourne.Create(['x']) | 'write' >> bourne.io.WriteToText(str(tmp_path / 'a'))

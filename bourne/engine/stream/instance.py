@@ -226,6 +226,12 @@ class Instance:
         program.begin(self.writers, self._leave)
         return taken
 
+    def _watermark_at_the_end(self) -> int:
+        """The watermark of what comes to those operators that make nothing."""
+        base = self._base()
+        return min((self.watermarks.get(name, base) for op in self.stage.ops if not op.outputs for name in op.inputs),
+                   default=base)
+
     def status(self, committed: Mapping[str, int]) -> StageReport:
         """How the stage stands in this host.
 
@@ -233,7 +239,7 @@ class Instance:
           committed: the watermarks of what commits of sinks return.
         """
         watermarks = {name: committed.get(name, self.watermarks[name]) for name in self._leaving}
-        lowest = min(watermarks.values(), default=self._base())
+        lowest = min(watermarks.values(), default=self._watermark_at_the_end())
         maker = next((number for number, delay in self._delays.items()
                       if self._tops.watermark(number, delay) == lowest), None)
         splits = self._readers.backlog() if self._readers is not None else {}

@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 from bourne.engine.keyed import Hold, Size
 from bourne.engine.plan.stage import Op, Plan, Stage
 from bourne.engine.windows import raw_windows
-from bourne.sdk.graph.nodes import Read
+from bourne.sdk.graph.nodes import ParDo, Read
 from bourne.sdk.model.source import Backlog
 from bourne.sdk.model.status import Holder, SplitStatus, StageStatus, StreamStatus
 from bourne.sdk.model.timestamp import MAX_MICROS, MIN_MICROS, Duration, Timestamp
@@ -86,6 +86,9 @@ class Statuses:
     def __init__(self, plan: Plan, start: int, sizes: Callable[[], Sequence[int | None]]) -> None:
         self._plan = plan
         self._makers = {name: stage for stage in plan.stages for name in stage.produced}
+        self._read_by_others = {self._makers[name].name for stage in plan.stages
+                                for name in (*stage.inputs, *stage.side_inputs)}
+        self._timed = _timed(plan)
         self._find_sizes = sizes
         self._sizes: Sequence[int | None] | None = None
         self._bounded = all(op.source.bounded for op in plan.ops if isinstance(op.payload, Read))
@@ -141,7 +144,8 @@ class Statuses:
             _at(report.output_watermark), _lag(report.input_watermark, now), _lag(report.output_watermark, now),
             self._holder(stage, report, watermarks), report.taken, report.made, rate,
             report.state.entries, report.state.bytes, report.wait.elements if report.wait else 0,
-            tuple(SplitStatus(split, _at(micros), backlog) for split, micros, backlog in report.splits))
+            tuple(SplitStatus(split, _at(micros), backlog) for split, micros, backlog in report.splits),
+            stage.name not in self._read_by_others)
 
     # Why a watermark is where it is: the table above.
 
@@ -175,7 +179,17 @@ class Statuses:
 
     def _of_split(self, op: Op, report: StageReport) -> Holder:
         split, micros, _ = min(report.splits, key=lambda item: item[1], default=(None, report.output_watermark, None))
-        return Holder('split', _at(micros), op.user_label, split=split)
+        note = '' if micros > MIN_MICROS or split is None else self._of_silence(op)
+        return Holder('split', _at(micros), op.user_label, split=split, note=note)
+
+    def _of_silence(self, op: Op) -> str:
+        """What there is to say of a split whose watermark is at the minimum."""
+        if not isinstance(op.payload, Read):
+            return 'from which it has seen no element yet'
+        if any(name in self._timed for name in op.outputs.values()):
+            return 'which says nothing of its watermark; what is behind WithTimestamps goes by one from the data'
+        return ('which has said nothing of its watermark yet; if it never does, make one with '
+                'WithTimestamps(..., out_of_orderness=...)')
 
     def _of_wait(self, stage: Stage, wait: Wait, watermarks: Mapping[str, int]) -> Holder:
         op = stage.ops[wait.op]
@@ -190,6 +204,16 @@ class Statuses:
 
     def _window(self, op: Op, raw: Any) -> Any:
         return raw_windows(self._plan.collections[op.inputs[0]].windowing.windowfn).decode(raw)
+
+
+def _timed(plan: Plan) -> set[str]:
+    """The collections of which some go through an operator that makes a watermark from the data."""
+    timed: set[str] = set()
+    for op in reversed([op for stage in plan.stages for op in stage.ops]):
+        makes = isinstance(op.payload, ParDo) and op.payload.out_of_orderness is not None
+        if makes or any(name in timed for name in op.outputs.values()):
+            timed.update(op.inputs)
+    return timed
 
 
 def _at(micros: int) -> Timestamp:

@@ -54,6 +54,7 @@ class Holder:
       split: the slowest split.
       stage: the stage that is behind, or that is waited for; ``''`` if it is this one.
       waiting: how many elements wait for the side input.
+      note: what else there is to say of the split.
     """
 
     kind: str
@@ -64,11 +65,12 @@ class Holder:
     split: Any = None
     stage: str = ''
     waiting: int = 0
+    note: str = ''
 
     def __str__(self) -> str:
         match self.kind:
             case 'split':
-                return f'split {short(self.split)} of {self.transform!r}' + self._advice()
+                return f'split {short(self.split)} of {self.transform!r}' + (f', {self.note}' if self.note else '')
             case 'data':
                 return f'{self.transform!r}, which has seen no later element' if self.watermark.micros > MIN_MICROS \
                     else f'{self.transform!r}, which has seen no element yet'
@@ -80,12 +82,6 @@ class Holder:
             case 'commit':
                 return f'{self.transform!r}: its results are there when all is committed, at the end or when drained'
         return f'its input from {self.stage!r}'
-
-    def _advice(self) -> str:
-        if self.watermark.micros > MIN_MICROS:
-            return ''
-        return (', which has said nothing of its watermark yet; if it never does, make one with '
-                'WithTimestamps(..., out_of_orderness=...)')
 
 
 @attrs.frozen
@@ -108,6 +104,7 @@ class StageStatus:
       state_bytes: about how many bytes they take.
       waiting: how many elements wait for side inputs.
       splits: for a stage that reads a source, those that have not ended.
+      final: no other stage reads what it makes.
     """
 
     name: str
@@ -125,6 +122,7 @@ class StageStatus:
     state_bytes: int
     waiting: int
     splits: tuple[SplitStatus, ...]
+    final: bool = True
 
     @property
     def backlog(self) -> Backlog:
@@ -225,8 +223,8 @@ class StreamStatus:
         return str(cause) if at is stage else f'{cause} (stage {self.stages.index(at) + 1})'
 
     def line(self) -> str:
-        """The stream in one line, for logs."""
-        behind = [stage for stage in self.stages if stage.output_watermark.micros < MAX_MICROS]
+        """The stream in one line, for logs: the watermark is that of the results that are furthest behind."""
+        behind = [stage for stage in self.stages if stage.final and stage.output_watermark.micros < MAX_MICROS]
         parts = [f'epoch {self.epoch}', f'{self.taken:,} elements read']
         if self.read is not None:
             parts.append(f'{self.read:.0%} of all data')
