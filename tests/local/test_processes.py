@@ -265,7 +265,7 @@ def test_a_script_without_a_guard_runs_once(tmp_path: Path, method: str, how: st
 
 
 INTERRUPTED = """
-import os, sys, time
+import os, subprocess, sys, time
 from pathlib import Path
 import bourne.sdk.pipeline as pipeline
 from bourne.io.textio import WriteToText
@@ -279,17 +279,25 @@ def sleep(x):
     Path(sys.argv[1], f'started-{os.getpid()}').touch()
     time.sleep(60)
 
+def wait(x):
+    program = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(60)'])
+    Path(sys.argv[1], f'started-{program.pid}').touch()
+    if program.wait():
+        raise RuntimeError
+
 p = pipeline.Pipeline(options=PipelineOptions(['--workers=2', f'--temp_dir={sys.argv[2]}']))
-p | Create(range(4000)) | Map(sleep) | Map(str) | WriteToText(f'{sys.argv[3]}/part')
+p | Create(range(4000)) | Map(globals()[sys.argv[4]]) | Map(str) | WriteToText(f'{sys.argv[3]}/part')
 p.run()
 """
 
 
-def run_until_workers_sleep(started: Path, scratch: Path, out: Path) -> tuple[subprocess.Popen[bytes], list[Any]]:
-    """Starts the pipeline in a session of its own; returns its process and those of the workers."""
+def run_until_workers_sleep(started: Path, scratch: Path, out: Path,
+                            function: str = 'sleep') -> tuple[subprocess.Popen[bytes], list[Any]]:
+    """Starts the pipeline in a session of its own; returns its process and those of the workers, or of what these run.
+    """
     started.mkdir()
     out.mkdir()
-    process = subprocess.Popen([sys.executable, '-c', INTERRUPTED, str(started), str(scratch), str(out)],
+    process = subprocess.Popen([sys.executable, '-c', INTERRUPTED, str(started), str(scratch), str(out), function],
                                stderr=subprocess.PIPE, start_new_session=True)
     deadline = time.monotonic() + 60
     while len(list(started.iterdir())) < 2 and time.monotonic() < deadline:
@@ -308,6 +316,13 @@ def test_an_interrupt_ends_everything(scratch: Path, tmp_path: Path, whom: Any) 
     assert b'KeyboardInterrupt' in errors
     assert psutil.wait_procs(workers, timeout=30)[1] == []
     assert list(out.iterdir()) == []
+
+
+def test_an_interrupt_ends_the_programs_that_functions_wait_for(scratch: Path, tmp_path: Path) -> None:
+    process, programs = run_until_workers_sleep(tmp_path / 'started', scratch, tmp_path / 'out', 'wait')
+    os.killpg(process.pid, signal.SIGINT)
+    process.communicate(timeout=30)
+    assert psutil.wait_procs(programs, timeout=30)[1] == []
 
 
 def test_workers_end_with_a_coordinator_that_is_killed(scratch: Path, tmp_path: Path) -> None:

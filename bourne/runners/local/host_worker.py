@@ -31,6 +31,7 @@ from bourne.engine.stream.host import Host
 from bourne.runners.common.collector import relaxed_collector
 from bourne.runners.common.failures import pack
 from bourne.runners.local.mesh import HostGone, Mesh
+from bourne.runners.local.starting import ignore_interrupts
 from bourne.sdk.model.coders import registry
 from bourne.sdk.value_provider import RuntimeValueProvider
 
@@ -47,7 +48,7 @@ def serve(pipe: Any, mesh: Mapping[int, Any], others: Sequence[Any], setting: by
       hosts: how many there are.
     """
     # The coordinator ends the hosts. An interrupt at the terminal reaches all of them at once, and so may SIGTERM.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    ignore_interrupts()
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     for other in others:
         other.close()

@@ -28,10 +28,17 @@ def start_process(context: Any, target: Callable[..., Any], args: tuple[Any, ...
 
 
 def ignore_interrupts() -> None:
-    """For a process that was started: Ctrl-C at a terminal reaches it, too, but it is the coordinator that ends it."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    """For a process that was started: Ctrl-C at a terminal reaches it, too, but it is the coordinator that ends it.
+
+    Not by ``SIG_IGN``, which programs that a user function starts would inherit: they are to end.
+    """
+    signal.signal(signal.SIGINT, _unheard)
     if hasattr(signal, 'pthread_sigmask'):
         signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGINT])
+
+
+def _unheard(number: int, frame: Any) -> None:
+    """Does nothing."""
 
 
 @contextmanager
