@@ -1,4 +1,4 @@
-"""The command line: ``bourne run``, ``bourne explain``, ``bourne version``.
+"""The command line: ``bourne run``, ``bourne explain``, ``bourne status|wait|cancel``, ``bourne version``.
 
 Exit codes: 0 if all went well, 1 if the pipeline or script failed (with its own traceback), 2 for mistakes in how the
 command was called (one message, no traceback), 130 if it was interrupted.
@@ -20,6 +20,7 @@ from bourne.engine.plan.explain import explain
 from bourne.engine.plan.stage import Plan
 from bourne.engine.program.program import describe_program
 from bourne.errors import GraphError, OptionsError, PipelineError, TransformError, UnsupportedError
+from bourne.jobcommands import add_commands
 from bourne.sdk.graph import check
 from bourne.sdk.graph.graph import Graph
 from bourne.sdk.graph.nodes import Read
@@ -111,7 +112,10 @@ def _parser() -> Any:
     explain.add_argument('--json', action='store_true', help='the graph as JSON, as `bourne run` takes it')
     explain.add_argument('--streaming', action='store_true',
                          help='explain it as a stream, also if all of its data is bounded')
+    explain.add_argument('--runner', metavar='NAME', help='with the plan, also what this runner would make of it')
     explain.set_defaults(command=_explain)
+
+    add_commands(commands, raw, _on_job)
 
     version = commands.add_parser('version', help='print the version')
     version.set_defaults(command=_version)
@@ -145,7 +149,9 @@ def _run(parser: Any, options: Any, rest: list[str]) -> None:
         merged = _merged_options(graph, flags)
         runner = find_runner(runner_name(merged))
     with _user_traceback(UnsupportedError, PipelineError, TransformError):
-        runner.run(graph, merged).wait_until_finish()
+        result = runner.run(graph, merged)
+        if not result.detached:
+            result.wait_until_finish()
 
 
 def _merged_options(graph: Graph, flags: list[str]) -> Any:
@@ -197,9 +203,24 @@ def _sections(graph: Graph, options: Any, source: str | None) -> Iterator[str]:
     if options.passes or usual:
         yield titled_as(f'plan{of_stream} after each pass', _passes(graph, streaming))
     if options.plan or usual:
-        yield titled_as(f'plan{of_stream}', explain(compile_plan(graph, streaming=streaming)))
+        more = '' if streaming else _on_runner(graph, options.runner)
+        yield titled_as(f'plan{of_stream}', explain(compile_plan(graph, streaming=streaming)) + more)
     if source is not None:
         yield titled_as('source', _sources(compile_plan(graph, streaming=streaming), source))
+
+
+def _on_runner(graph: Graph, wanted: str | None) -> str:
+    """What a runner says of a graph: the one that is wanted, else that of the pipeline's own options."""
+    name = runner_name(wanted or graph.options.get('runner'))
+    if name == 'local':
+        return ''
+    try:
+        runner = find_runner(name)
+    except OptionsError as error:
+        if wanted:
+            raise _Mistake(str(error)) from error
+        return ''
+    return runner.explain(graph, PipelineOptions(**graph.options))
 
 
 def _is_stream(graph: Graph) -> bool:
@@ -338,11 +359,21 @@ def _run_program(kind: str, path: str, arguments: list[str]) -> None:
         sys.argv, sys.path[:] = saved
 
 
+# -- bourne status, wait, cancel --
+
+
+def _on_job(parser: Any, options: Any, rest: list[str]) -> None:
+    with _user_traceback(OptionsError, PipelineError):
+        state = options.act(options, rest)
+    if state != PipelineState.DONE:
+        raise _Failed
+
+
 # -- errors --
 
 
 class _Failed(Exception):
-    """Something failed, and its traceback has been printed."""
+    """Something failed, and that has been printed."""
 
 
 @contextmanager

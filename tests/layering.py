@@ -35,6 +35,7 @@ LAYERS: Mapping[str, tuple[str, ...]] = {
     'bourne.runners.dask': (*_RUNNER, 'bourne.runners.common'),
     'bourne.io': _SDK,
     'bourne.cli': _ALL,
+    'bourne.jobcommands': _ALL,
     'bourne.beam': _ALL,
     'bourne.__main__': _ALL,
     'bourne': _ALL,

@@ -7,7 +7,7 @@ one place where output is committed. When anything fails, everything that was pr
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any, Protocol
 
@@ -36,6 +36,9 @@ class Observer(Protocol):
 
     def stage_done(self, stage: Stage) -> None:
         """The stage is whole."""
+
+    def committing(self, labels: Sequence[str]) -> None:
+        """The output of these sinks is about to be committed."""
 
 
 class Driver:
@@ -95,6 +98,7 @@ class Driver:
                 self._run_stage(stage)
                 return StageDone(stage.name)
             case Commit(labels=labels):
+                self.observer.committing(labels)
                 for label in labels:
                     self._commit(label)
                 return Committed(labels)

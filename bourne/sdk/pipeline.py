@@ -76,7 +76,7 @@ class Pipeline:
     def __exit__(self, exc_type: Any, exc: Any, traceback: Any) -> None:
         if exc_type is None:
             self.result = self.run()
-            if not self.options.view_as(StandardOptions).no_wait_until_finish:
+            if not (self.result.detached or self.options.view_as(StandardOptions).no_wait_until_finish):
                 self.result.wait_until_finish()
 
     def __repr__(self) -> str:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import importlib
 from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from bourne.errors import OptionsError, PipelineError
 from bourne.sdk.graph.graph import Graph
@@ -36,8 +37,48 @@ class PipelineState:
         return state in (cls.DONE, cls.FAILED, cls.CANCELLED)
 
 
+class JobStatus(NamedTuple):
+    """How a detached run stands.
+
+    Attributes:
+      job: its id.
+      name: what people call it: ``--job_name``, or else what it was made of.
+      state: one of :class:`PipelineState`.
+      started: when it was handed over, in seconds since the epoch.
+      ended: when it ended; ``None`` if it has not.
+      stage: the name of the stage that runs, ``''`` before the first one.
+      number: which stage that is, from 1.
+      total: how many there are.
+      elements: how many elements went into the stage.
+      share: which part of the stage is done; ``None`` if that is not known.
+      attempt: how often it was begun, because the process that drove it was lost.
+      cancelled: somebody has asked for it to end.
+      problem: why it cannot have ended well, if not because of an exception.
+    """
+
+    job: str
+    name: str
+    state: str
+    started: float
+    ended: float | None = None
+    stage: str = ''
+    number: int = 0
+    total: int = 0
+    elements: int = 0
+    share: float | None = None
+    attempt: int = 0
+    cancelled: bool = False
+    problem: str = ''
+
+
 class PipelineResult(ABC):
-    """A run: its state, and its metrics."""
+    """A run: its state, and its metrics.
+
+    Attributes:
+      detached: it goes on without this process; the end of a pipeline's ``with`` block does not wait for it.
+    """
+
+    detached: bool = False
 
     @property
     @abstractmethod
@@ -102,6 +143,27 @@ class PipelineRunner(ABC):
         Raises:
           bourne.errors.UnsupportedError: before anything runs, naming all that this runner cannot do.
         """
+
+    def explain(self, graph: Graph, options: PipelineOptions) -> str:
+        """What there is to tell about how a graph would run here, beside the plan; ``''`` for nothing."""
+        return ''
+
+    def jobs(self, options: PipelineOptions) -> Sequence[JobStatus]:
+        """The detached runs that are known where the options say, the oldest first.
+
+        Raises:
+          PipelineError: if this runner has none.
+        """
+        raise PipelineError(f'{type(self).__name__} has no detached runs; --runner=dask has, with --detach')
+
+    def job(self, job: str, options: PipelineOptions) -> PipelineResult:
+        """The detached run of that id.
+
+        Raises:
+          OptionsError: if it is not known where the options say.
+          PipelineError: if this runner has no detached runs.
+        """
+        raise PipelineError(f'{type(self).__name__} has no detached runs; --runner=dask has, with --detach')
 
 
 def find_runner(name: str) -> PipelineRunner:

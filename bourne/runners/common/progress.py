@@ -6,7 +6,7 @@ import logging
 import os
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import Any
 
@@ -78,6 +78,23 @@ class Progress:
     def stage_done(self, stage: Stage) -> None:
         """See :class:`bourne.engine.driver.Observer`."""
         self._share = 1.0
+        self._look()
+
+    def committing(self, labels: Sequence[str]) -> None:
+        """See :class:`bourne.engine.driver.Observer`."""
+
+    def show(self, stage: str, number: int, total: int, elements: int, share: float | None) -> None:
+        """Shows how far a run is that goes on elsewhere.
+
+        Args:
+          stage: the name of its stage.
+          number: which stage that is.
+          total: of how many.
+          elements: how many went into it.
+          share: which part of it is done; ``None`` if that is not known.
+        """
+        self._stage, self._number, self._total = stage, number, total
+        self._elements, self._share = elements, share
         self._look()
 
     def _look(self) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
+from dask import config
 from distributed import Client, LocalCluster, Nanny, default_client, get_client
 
 from bourne.errors import OptionsError
@@ -37,20 +38,65 @@ def connected(dask: DaskOptions, local: LocalOptions, client: Any = None, cluste
       OptionsError: if the scheduler cannot be reached, or if the client is asynchronous.
     """
     with ExitStack() as stack:
-        if client is None and cluster is None and dask.dask_scheduler is None:
-            client = _current()
-        if client is not None:
-            _check(client)
-        elif cluster is not None:
-            client = stack.enter_context(_connect(cluster, dask.dask_connection_timeout))
-        elif dask.dask_scheduler is not None:
-            client = stack.enter_context(_connect(_address(dask.dask_scheduler), dask.dask_connection_timeout))
-        else:
+        if not _is_there(dask, client, cluster):
             cluster = stack.enter_context(_started(dask, local))
-            client = stack.enter_context(_connect(cluster, dask.dask_connection_timeout))
+        client = stack.enter_context(joined(dask, client, cluster))
         if dask.adapt is not None:
             _adapt(cluster if cluster is not None else client.cluster, *dask.adapt)
         yield client
+
+
+@contextmanager
+def joined(dask: DaskOptions, client: Any = None, cluster: Any = None) -> Iterator[Client]:
+    """A client of a cluster that is there already; arguments and errors as for :func:`connected`."""
+    client = _given(dask, client, cluster)
+    if client is not None:
+        _check(client)
+        yield client
+        return
+    where = cluster if cluster is not None else dask.dask_scheduler or _configured()
+    if where is None:
+        raise OptionsError('there is no Dask cluster: say which one by --dask_scheduler=tcp://host:8786, or by the '
+                           'environment variable DASK_SCHEDULER_ADDRESS')
+    with _connect(_address(where) if isinstance(where, str) else where, dask.dask_connection_timeout) as made:
+        yield made
+
+
+def check_outlives(dask: DaskOptions, client: Any = None, cluster: Any = None) -> None:
+    """Refuses a cluster that ends with this process.
+
+    Raises:
+      OptionsError: says what to use instead.
+    """
+    if not _is_there(dask, client, cluster):
+        raise OptionsError('--detach needs a cluster that outlives this process, and none is named: say which one by '
+                           '--dask_scheduler=tcp://host:8786, or give DaskRunner a client or cluster')
+    client = _given(dask, client, cluster)
+    owner = cluster if cluster is not None else getattr(client, 'cluster', None)
+    if isinstance(owner, LocalCluster) or getattr(owner, 'shutdown_on_close', False):
+        raise OptionsError(f'--detach needs a cluster that outlives this process, and {type(owner).__name__} ends with '
+                           f'it: make it with shutdown_on_close=False if it can do that, or name one that runs by '
+                           f'itself: --dask_scheduler=tcp://host:8786')
+    if dask.adapt is not None:
+        raise OptionsError('--adapt is done by this process, so it cannot go with --detach: have the cluster itself '
+                           'grow and shrink')
+
+
+def _given(dask: DaskOptions, client: Any, cluster: Any) -> Any:
+    """The client that a run was given, or that is current where nothing else was said; ``None`` if there is none."""
+    return _current() if client is None and cluster is None and dask.dask_scheduler is None else client
+
+
+def _configured() -> str | None:
+    """The scheduler of Dask's own configuration, as ``DASK_SCHEDULER_ADDRESS`` sets it."""
+    where: str | None = config.get('scheduler-address', None)
+    return where
+
+
+def _is_there(dask: DaskOptions, client: Any, cluster: Any) -> bool:
+    """True if no cluster has to be started."""
+    named = cluster is not None or dask.dask_scheduler is not None or _configured() is not None
+    return named or _given(dask, client, cluster) is not None
 
 
 def _current() -> Client | None:

@@ -24,8 +24,8 @@ MOST = 1000
 
 
 def topic(run: str) -> str:
-    """The topic of a run's records."""
-    return f'bourne-log-{run}'
+    """The topic of a run's records. The attempts of a detached job share one."""
+    return f'bourne-log-{run.partition("x")[0]}'
 
 
 class _Sender(logging.Handler):
