@@ -470,7 +470,7 @@ class Generator:
         """Produces the row in the windows that a function assigns to it."""
         origin = Origin(number, row.text)
         kind = SET
-        match windowfn:
+        match windowfn if type(windowfn) in _KNOWN_WINDOWS else None:  # a subclass may assign others
             case GlobalWindows():
                 self.produce(op.outputs.get(MAIN), row._replace(window='GLOBAL_WINDOW', window_kind=CONST))
                 return
@@ -531,3 +531,6 @@ class Generator:
         self.body.add_all(source.value, names, origin, note)
         with self.after.block(f'if {row.rows}:'):
             self.after.add_all(source.end, names, origin)
+
+
+_KNOWN_WINDOWS = frozenset({GlobalWindows, FixedWindows, SlidingWindows, Sessions})

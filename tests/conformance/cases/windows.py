@@ -210,6 +210,39 @@ class Parity(NonMergingWindowFn):
         return [IntervalWindow(0, 100), IntervalWindow(100, 200)]
 
 
+class OffTheHour(FixedWindows):
+    """Fixed windows that start three seconds late."""
+
+    def assign(self, context: WindowFn.AssignContext) -> list[BoundedWindow]:
+        found = super().assign(WindowFn.AssignContext(context.timestamp - 3))
+        return [IntervalWindow(window.start + 3, window.end + 3) for window in found]
+
+
+class Patient(Sessions):
+    """Sessions whose gap is longer after odd elements."""
+
+    def assign(self, assign_context: WindowFn.AssignContext) -> list[BoundedWindow]:
+        start = assign_context.timestamp
+        return [IntervalWindow(start, start + (100 if assign_context.element[1] % 2 else 5))]
+
+
+@case
+def windows_of_a_subclass_of_what_is_there(p: TestPipeline) -> None:
+    found = p | 'fixed' >> keyed_at(2, 3, 12, 13) | WindowInto(OffTheHour(10)) | GroupByKey() | in_order()
+    assert_that(found, equal_to([
+        TestWindowedValue(('k', [2]), Timestamp(micros=2_999_999), [IntervalWindow(-7, 3)]),
+        TestWindowedValue(('k', [3, 12]), Timestamp(micros=12_999_999), [IntervalWindow(3, 13)]),
+        TestWindowedValue(('k', [13]), Timestamp(micros=22_999_999), [IntervalWindow(13, 23)])], same_but_pane),
+        reify_windows=True, label='fixed windows')
+    merged = (p | 'sessions' >> keyed_at(2, 8, 13, 111, 130) | 'patient' >> WindowInto(Patient(5))
+              | 'group' >> GroupByKey() | 'sorted' >> in_order())
+    assert_that(merged, equal_to([
+        TestWindowedValue(('k', [2]), Timestamp(micros=6_999_999), [IntervalWindow(2, 7)]),
+        TestWindowedValue(('k', [8]), Timestamp(micros=12_999_999), [IntervalWindow(8, 13)]),
+        TestWindowedValue(('k', [13, 111, 130]), Timestamp(micros=210_999_999), [IntervalWindow(13, 211)])],
+        same_but_pane), reify_windows=True, label='sessions')
+
+
 @case
 def custom_windows(p: TestPipeline) -> None:
     made = p | at(1, 2, 10, 3) | WindowInto(Parity())
