@@ -344,6 +344,32 @@ def test_directories_of_killed_runs_are_removed(tmp_path: Path) -> None:
     assert sorted(tmp_path.iterdir()) == sorted([ours, other])
 
 
+LOCKING = """
+import os, sys
+from bourne.runners.common import folder
+folder.os.getpid = lambda: int(sys.argv[2])
+print(os.fspath(folder.RunFolder(sys.argv[1])), flush=True)
+sys.stdin.read()
+"""
+
+
+@pytest.mark.skipif(sys.platform == 'win32', reason='directories cannot be locked')
+def test_the_numbers_of_processes_may_mean_others(tmp_path: Path) -> None:
+    """As in a container: a run goes on whose number nobody has here, and one was killed whose number somebody has."""
+    gone = subprocess.Popen([sys.executable, '-c', ''])
+    gone.wait()
+    runs = [subprocess.Popen([sys.executable, '-c', LOCKING, str(tmp_path), str(number)], stdin=subprocess.PIPE,
+                             stdout=subprocess.PIPE, text=True) for number in (gone.pid, os.getpid())]
+    alive, killed = (Path(run.stdout.readline().strip()) for run in runs if run.stdout)
+    runs[1].kill()
+    runs[1].wait()
+    os.utime(killed, (0, 0))
+    remove_stale(str(tmp_path))
+    assert list(tmp_path.iterdir()) == [alive]
+    for run in runs:
+        run.communicate()
+
+
 @pytest.mark.parametrize('workers', ['--workers=1', '--workers=2'])
 @pytest.mark.parametrize('name', ['nowhere', 'file'])
 def test_a_directory_that_does_not_exist(tmp_path: Path, workers: str, name: str) -> None:

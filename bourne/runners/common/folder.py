@@ -1,13 +1,22 @@
-"""The directory of a run, for blocks that are not in memory. It goes with the run, however that ends."""
+"""The directory of a run, for blocks that are not in memory. It goes with the run, however that ends.
+
+A run holds a lock on its directory, which the system lets go of when the run's processes are gone. That tells a run
+that was killed from one that goes on, also where numbers of processes do not: in another container, or in one where
+every run has the same.
+"""
 
 from __future__ import annotations
 
 import os
+import time
+from contextlib import suppress
 
 from bourne.errors import ExecutionError
 
 #: How its name begins. The process that owns it follows.
 PREFIX = 'bourne-run-'
+#: Seconds in which a run surely gets its lock.
+YOUNG = 60
 
 
 class RunFolder:
@@ -22,6 +31,7 @@ class RunFolder:
     def __init__(self, temp_dir: str | None) -> None:
         self._temp_dir = temp_dir
         self._path: str | None = None
+        self._lock: int | None = None
 
     def __fspath__(self) -> str:
         """Its path.
@@ -35,7 +45,13 @@ class RunFolder:
             try:
                 place = self._temp_dir or tempfile.gettempdir()
                 remove_stale(place)
-                self._path = tempfile.mkdtemp(prefix=f'{PREFIX}{os.getpid()}-', dir=place)
+                while self._path is None:
+                    self._path = tempfile.mkdtemp(prefix=f'{PREFIX}{os.getpid()}-', dir=place)
+                    with suppress(FileNotFoundError):
+                        self._lock = _locked(self._path, wait=True)
+                    if not os.path.isdir(self._path):  # somebody was faster, and took it for one that is left over
+                        self._unlock()
+                        self._path = None
             except OSError as error:
                 raise ExecutionError(f'cannot make a directory for data that has no place in memory: {error}. Choose '
                                      'another place with --temp_dir') from error
@@ -46,6 +62,35 @@ class RunFolder:
         path, self._path = self._path, None
         if path is not None:
             _remove(path)
+        self._unlock()
+
+    def _unlock(self) -> None:
+        lock, self._lock = self._lock, None
+        if lock is not None:
+            os.close(lock)
+
+
+def _locked(folder: str, wait: bool) -> int | None:
+    """A descriptor that holds the lock on a directory; ``None`` where directories cannot be locked.
+
+    Raises:
+      BlockingIOError: if it is not to wait, and somebody else has the lock.
+      FileNotFoundError: if there is no such directory.
+    """
+    try:
+        import fcntl
+    except ImportError:  # Windows
+        return None
+    lock = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+    except BlockingIOError:
+        os.close(lock)
+        raise
+    except OSError:  # some network file systems
+        os.close(lock)
+        return None
+    return lock
 
 
 def _remove(path: str) -> None:
@@ -55,14 +100,25 @@ def _remove(path: str) -> None:
 
 
 def remove_stale(temp_dir: str | None) -> None:
-    """Removes the directories that runs left which were killed: those whose process is gone."""
+    """Removes the directories that runs left which were killed: nobody has the lock, nor is about to get it."""
     import glob
     import tempfile
 
     for folder in glob.glob(os.path.join(glob.escape(temp_dir or tempfile.gettempdir()), f'{PREFIX}*')):
-        owner = os.path.basename(folder).removeprefix(PREFIX).partition('-')[0]
-        if owner.isdigit() and not _is_alive(int(owner)):
-            _remove(folder)
+        with suppress(OSError):  # it is somebody else's, or gone
+            lock = _locked(folder, wait=False)
+            try:
+                if not _has_owner(folder) or (lock is not None and time.time() - os.stat(folder).st_mtime > YOUNG):
+                    _remove(folder)
+            finally:
+                if lock is not None:
+                    os.close(lock)
+
+
+def _has_owner(folder: str) -> bool:
+    """True if there is a process with the number that is in the directory's name."""
+    owner = os.path.basename(folder).removeprefix(PREFIX).partition('-')[0]
+    return not owner.isdigit() or _is_alive(int(owner))
 
 
 def _is_alive(process: int) -> bool:
