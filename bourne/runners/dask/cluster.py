@@ -10,6 +10,7 @@ from typing import Any
 
 from dask import config
 from distributed import Client, LocalCluster, Nanny, default_client, get_client
+from distributed.deploy.cluster import Cluster
 
 from bourne.errors import OptionsError
 from bourne.runners.common.spawning import main_left_alone
@@ -22,6 +23,18 @@ class _Nanny(Nanny):  # type: ignore[misc]  # distributed has no types for it
     async def instantiate(self) -> Any:
         with main_left_alone():
             return await super().instantiate()
+
+
+class _Cluster(LocalCluster):  # type: ignore[misc]
+    """Keeps the nannies of workers that were lost, since they replace them.
+
+    Dask looks 15 seconds after a loss whether the worker is back (``distributed.deploy.lost-worker-timeout``), and
+    closes its nanny for good if that happens to replace it again just then. After a few losses no worker is left, and
+    the run waits for ever.
+    """
+
+    def _update_worker_status(self, op: Any, msg: Any) -> None:
+        Cluster._update_worker_status(self, op, msg)
 
 
 @contextmanager
@@ -157,7 +170,7 @@ def _started(dask: DaskOptions, local: LocalOptions) -> LocalCluster:
     if local.temp_dir is not None:
         named['local_directory'] = local.temp_dir
     # A task that fails is told to the user by the run. Dask's own log would tell it again, once for each attempt.
-    return LocalCluster(worker_class=_Nanny, dashboard_address='127.0.0.1:0', silence_logs=logging.CRITICAL, **named)
+    return _Cluster(worker_class=_Nanny, dashboard_address='127.0.0.1:0', silence_logs=logging.CRITICAL, **named)
 
 
 def _adapt(cluster: Any, least: int, most: int) -> None:
