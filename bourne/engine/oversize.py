@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import threading
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
@@ -23,6 +23,7 @@ from bourne.engine.blocks import Block, BlockStore
 from bourne.engine.bundle import Bundle
 from bourne.engine.exchange import MOST_WAITING, buckets, deal, owners, share
 from bourne.engine.keyhash import KEY_GROUPS, is_settled, key_group, partition_of
+from bourne.sdk.model.grouped import GroupedValues
 
 #: A block of an input: the input's number, and the block.
 Part = tuple[int, Block]
@@ -46,11 +47,10 @@ class _Staying(threading.local):
 STAYING = _Staying()
 
 
-class StoredValues(Sequence[Any]):
+class StoredValues(GroupedValues):
     """The values of a key that has too many for memory. They are read from disk whenever somebody iterates over them.
 
-    They are equal to a list of the same values, as those of smaller keys are lists. Within the run they travel as what
-    they are, to whichever process. Otherwise they are pickled as a list.
+    Within the run they travel as what they are, to whichever process. Otherwise they are pickled as a list.
 
     Args:
       store: has the blocks, and can be pickled within the run.
@@ -80,17 +80,8 @@ class StoredValues(Sequence[Any]):
                 position -= block.elements
         raise IndexError(f'there are {self._count} values, and no number {index}')
 
-    def __eq__(self, other: object) -> bool:
-        if not isinstance(other, (list, StoredValues)):
-            return NotImplemented
-        # As lists do it: an object is equal to itself, such as a NaN.
-        return len(self) == len(other) and all(one is item or one == item for one, item in zip(self, other))
-
     def __reduce__(self) -> Any:
         return (StoredValues, (self._store, self._blocks)) if STAYING.inside else (list, (list(self),))
-
-    def __repr__(self) -> str:
-        return f'<{self._count} values on disk>'
 
 
 #: The values of groups that are too large for memory, in each of the inputs where they are.

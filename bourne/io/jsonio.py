@@ -17,6 +17,8 @@ from bourne.io.framing import Framing
 from bourne.io.naming import ShardNaming, named_by
 from bourne.io.records import BadRecord, Format
 from bourne.io.textsource import LineSource
+from bourne.sdk.model.grouped import GroupedValues
+from bourne.sdk.model.known import short
 from bourne.sdk.model.portable import portable
 from bourne.sdk.model.row import Row
 from bourne.sdk.pcollection import PCollection
@@ -265,11 +267,13 @@ class JsonEncoder(FileEncoder):
                 return self._encode(_without_nan(fields))
         except (ValueError, TypeError, RecursionError) as error:
             raise SinkError(
-                f'cannot write {value!r} as JSON: {error}. '
+                f'cannot write {short(value)} as JSON: {error}. '
                 'Convert it before, or pass default_handler') from error
 
     def _default(self, value: Any) -> Any:
         """What stands in JSON for a value that it does not know."""
+        if isinstance(value, GroupedValues):
+            return list(value)
         if self._handler is not None:
             return self._handler(value)
         for method in ('isoformat', 'to_rfc3339', 'tolist'):
@@ -285,7 +289,7 @@ def _without_nan(value: Any) -> Any:
         return value if math.isfinite(value) else None
     if isinstance(value, dict):
         return {key: _without_nan(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
+    if isinstance(value, (list, tuple, GroupedValues)):
         return [_without_nan(item) for item in value]
     return value
 

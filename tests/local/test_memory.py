@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import ast
 import errno
 import io
+import json
 import os
 import pickle
 import random
@@ -21,11 +23,14 @@ from bourne.engine.bundle import Bundle, join
 from bourne.engine.memory import estimate
 from bourne.engine.oversize import StoredValues
 from bourne.errors import ExecutionError
+from bourne.io.jsonio import WriteToJson
+from bourne.io.textio import WriteToText
 from bourne.runners.common.encoding import Codec
 from bourne.runners.common.filestore import FileStore
 from bourne.runners.common.spillstore import SpillStore
 from bourne.runners.common.squeezing import VAIN, Squeezer
 from bourne.runners.local import runner
+from bourne.sdk.model.known import short
 from bourne.sdk.options import PipelineOptions
 from bourne.sdk.testing import TestPipeline, assert_that, equal_to
 from bourne.sdk.transforms.combine import CombinePerKey
@@ -69,6 +74,20 @@ def test_values_on_disk_move_on_and_stay_there(tmp_path: Path, workers: str) -> 
         assert_that(found, equal_to([(7, 'StoredValues', total, 19_990, 19_990), None, None, None]), 'found')
         assert_that(nested, equal_to([19_990, 4, 3, 3]), 'nested')
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize('workers', WORKERS)
+def test_output_does_not_tell_where_values_were(tmp_path: Path, workers: str) -> None:
+    with pipeline(tmp_path, workers, '--memory_budget=100KB') as p:
+        groups = p | Create(range(20_000)) | Map(lambda x: (x % 2, x)) | GroupByKey()
+        groups | WriteToText(str(tmp_path / 'text'), num_shards=1)
+        rows = groups | 'Row' >> Map(lambda pair: {'key': pair[0], 'values': pair[1]})
+        rows | WriteToJson(str(tmp_path / 'json'), num_shards=1, default_handler=str)
+        assert_that(groups | 'Kind' >> Map(lambda pair: type(pair[1]).__name__), equal_to(['StoredValues'] * 2))
+    lines, objects = ((tmp_path / f'{kind}-00000-of-00001').read_text().splitlines() for kind in ('text', 'json'))
+    expected = {key: [*range(key, 20_000, 2)] for key in (0, 1)}
+    assert {key: sorted(values) for key, values in map(ast.literal_eval, lines)} == expected
+    assert {row['key']: sorted(row['values']) for row in map(json.loads, objects)} == expected
 
 
 @pytest.mark.parametrize('workers', WORKERS)
@@ -127,7 +146,8 @@ def test_values_on_disk_behave_like_a_list() -> None:
     assert [values[index] for index in (0, -1, 1, 2, -4)] == [1, 3, 3, 1, 1]
     assert (values[1:3], len(values), 3 in values) == ([3, 1], 4, True)
     assert pickle.loads(pickle.dumps(values)) == [1, 3, 1, 3]
-    assert repr(values) == '<4 values on disk>'
+    assert f'{values} {("k", values)}' == "[1, 3, 1, 3] ('k', [1, 3, 1, 3])"
+    assert short(('k', values)) == "('k', <4 values on disk>)"
     assert ('k', values) == ('k', [1, 3, 1, 3])
     assert values == StoredValues(store, blocks)
     assert [1, 3, 1, 2] != values != [1, 3, 1]

@@ -7,6 +7,7 @@ from typing import Any
 import attrs
 
 from bourne.errors import ExecutionError
+from bourne.sdk.model.grouped import BRIEF
 from bourne.sdk.model.portable import portable
 
 
@@ -72,8 +73,11 @@ def unpack_pair(x: Any) -> tuple[Any, Any]:
 
 def short(value: Any, limit: int = 200) -> str:
     """A repr that is never long and never fails."""
+    before, BRIEF.inside = BRIEF.inside, True
     try:
         text = repr(value)
     except Exception as error:
         text = f'<{type(value).__name__} whose repr failed: {type(error).__name__}>'
+    finally:
+        BRIEF.inside = before
     return text if len(text) <= limit else f'{text[:limit]}... ({len(text)} characters)'
