@@ -159,3 +159,8 @@ def test_merging(trigger: TriggerFn, cells: Any, others: Any, closed: bool, merg
     machine = TriggerMachine(trigger)
     assert machine.merge([cells, others], closed) == merged
     assert machine.merge([others, cells], closed) == merged
+
+
+def test_a_delay_is_not_negative() -> None:
+    with pytest.raises(ValueError, match=r'delay must not be negative, got Duration\(-1\)'):
+        AfterProcessingTime(-1)

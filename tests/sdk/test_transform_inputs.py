@@ -52,6 +52,7 @@ def two(a: Any, b: Any) -> Any:
     (lambda: WindowInto(5), 'WindowInto takes a WindowFn, got 5'),
     (lambda: WindowInto(FixedWindows(1), trigger=5), 'trigger must be a trigger, got 5'),
     (lambda: WindowInto(FixedWindows(1), accumulation_mode='x'), 'accumulation_mode must be one of'),
+    (lambda: WindowInto(FixedWindows(1), allowed_lateness=-3), 'allowed_lateness must not be negative, got -3'),
     (lambda: WindowInto(FixedWindows(1), timestamp_combiner='x'), 'timestamp_combiner must be one of'),
     (lambda: WindowInto(FixedWindows(1), trigger=Repeatedly(AfterCount(1))),
      'accumulation_mode is needed with the trigger'),

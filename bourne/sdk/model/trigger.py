@@ -105,6 +105,11 @@ class AfterProcessingTime(TriggerFn):
 
     delay: Duration = attrs.field(default=Duration(), converter=to_duration)
 
+    @delay.validator
+    def _check(self, attribute: attrs.Attribute[Duration], value: Duration) -> None:
+        if value.micros < 0:
+            raise ValueError(f'AfterProcessingTime: delay must not be negative, got {value!r}')
+
 
 @portable
 @attrs.frozen(repr=False)

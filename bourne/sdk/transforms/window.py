@@ -53,7 +53,7 @@ class WindowInto(PTransform):
             raise TransformError(f'WindowInto takes a WindowFn, got {windowfn!r}{hint}')
         self.windowing = Windowing(
             windowfn, _checked_trigger(trigger), _checked_mode(trigger, accumulation_mode),
-            _checked_combiner(timestamp_combiner), allowed_lateness)
+            _checked_combiner(timestamp_combiner), _checked_lateness(allowed_lateness))
 
     def expand(self, pcoll: Any) -> PCollection[Any]:
         source = one_input(self, pcoll)
@@ -91,6 +91,13 @@ def _checked_combiner(combiner: str | None) -> str:
         raise TransformError(f'WindowInto: timestamp_combiner must be one of {TimestampCombiner.ALL}, '
                              f'got {combiner!r}')
     return combiner or TimestampCombiner.OUTPUT_AT_EOW
+
+
+def _checked_lateness(lateness: DurationTypes) -> Duration:
+    found = Duration.of(lateness)
+    if found.micros < 0:
+        raise TransformError(f'WindowInto: allowed_lateness must not be negative, got {lateness!r}')
+    return found
 
 
 def regrouped(windowing: Windowing) -> Windowing:
