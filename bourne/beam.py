@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 HOMES = {
     'bourne': '__version__',
     'bourne.errors': 'BeamError=BourneError PipelineError TransformError TypeCheckError',
+    'bourne.runners.dask': 'DaskRunner DaskRunnerResult=DaskResult',
     'bourne.runners.local':
         'BundleBasedDirectRunner=LocalRunner DirectRunner=LocalRunner FnApiRunner=LocalRunner '
         'PrismRunner=LocalRunner SwitchingDirectRunner=LocalRunner',
@@ -91,8 +92,8 @@ HOMES = {
         'MetricResults Metrics MetricsFilter StringSet',
     'bourne.sdk.model.metric': 'DistributionResult GaugeResult',
     'bourne.sdk.options':
-        'DebugOptions DirectOptions GoogleCloudOptions OptionsContext PipelineOptions PortableOptions '
-        'ProfilingOptions SetupOptions StandardOptions StreamingOptions TestOptions TypeOptions '
+        'DaskOptions DebugOptions DirectOptions GoogleCloudOptions OptionsContext PipelineOptions '
+        'PortableOptions ProfilingOptions SetupOptions StandardOptions StreamingOptions TestOptions TypeOptions '
         'WorkerOptions get_pipeline_options scoped_pipeline_options',
     'bourne.sdk.value_provider':
         'NestedValueProvider RuntimeValueProvider RuntimeValueProviderError StaticValueProvider '
@@ -163,6 +164,8 @@ MODULES = {
         'AsDict AsIter AsList AsMultiMap AsSideInput AsSingleton DoOutputsTuple EmptySideInput PBegin '
         'PCollection PDone PValue Row TaggedOutput',
     'runners': 'DirectRunner PipelineRunner PipelineState PrismRunner create_runner',
+    'runners.dask': '',
+    'runners.dask.dask_runner': 'DaskOptions DaskRunner DaskRunnerResult',
     'runners.direct': 'DirectRunner',
     'runners.direct.direct_runner': 'BundleBasedDirectRunner DirectRunner SwitchingDirectRunner',
     'runners.portability': '',
@@ -294,7 +297,8 @@ ABSENT = {
         'aws azure components concat_source debezium external filebasedsink filebasedsource flink gcp '
         'hadoopfilesystem jdbc kafka kinesis mongodbio requestresponse snowflake',
     'options': 'pipeline_options_validator',
-    'runners': 'dask dataflow interactive render',
+    'runners': 'dataflow interactive render',
+    'runners.dask': 'overrides transform_evaluator',
     'runners.portability': 'flink_runner portable_runner spark_runner',
     'testing':
         'extra_assertions metric_result_matchers pipeline_verifiers synthetic_pipeline test_utils',

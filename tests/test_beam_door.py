@@ -18,6 +18,7 @@ import pytest
 
 import bourne
 from bourne import beam
+from bourne.sdk.options import OptionsWarning, runner_name
 from tests.layering import read_tree
 
 HERE = Path(__file__).parent
@@ -214,3 +215,17 @@ def test_transforms_that_come_with_beam_run(
         tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     run(migrated('library.py', tmp_path), monkeypatch)
     assert capsys.readouterr().out == 'ok\n'
+
+
+def test_the_dask_runner_is_where_beam_has_it() -> None:
+    from bourne.runners.dask import DaskResult, DaskRunner
+    from bourne.sdk.options import DaskOptions
+
+    found = door('runners.dask.dask_runner')
+    assert (found.DaskRunner, found.DaskRunnerResult, found.DaskOptions) == (DaskRunner, DaskResult, DaskOptions)
+    options = found.DaskOptions(['--dask_client_address=tcp://host:8786', '--dask_connection_timeout=9'])
+    assert (options.dask_scheduler, options.dask_connection_timeout) == ('tcp://host:8786', 9)
+    with pytest.warns(OptionsWarning, match='--dask_npartitions: the number of tasks follows from the size'):
+        found.DaskOptions(['--dask_npartitions=3']).check()
+    for package in ('apache_beam', 'bourne.beam'):
+        assert runner_name(f'{package}.runners.dask.dask_runner.DaskRunner') == 'dask'

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 DOCS = Path(__file__).resolve().parent.parent / 'docs'
-PAGES = [DOCS / f'{name}.md' for name in ('programming-guide', 'triggers', 'streams', 'state', 'beam', 'keys')]
+PAGES = [DOCS / f'{name}.md' for name in ('programming-guide', 'triggers', 'streams', 'state', 'beam', 'keys', 'dask')]
 
 
 def blocks(page: Path) -> Iterator[tuple[int, str, str | None]]:

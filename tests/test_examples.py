@@ -12,6 +12,8 @@ from typing import Any
 
 import pytest
 
+from tests.clusters import cluster
+
 EXAMPLES = Path(__file__).resolve().parent.parent / 'examples'
 
 
@@ -195,3 +197,12 @@ def test_a_stream_without_input_writes_its_own(tmp_path: Path) -> None:
 @pytest.mark.parametrize('path', sorted(EXAMPLES.glob('*.py')), ids=lambda path: path.stem)
 def test_an_example_says_how_it_is_run(path: Path) -> None:
     assert f'\n    python examples/{path.name}\n' in path.read_text(encoding='utf-8')
+
+
+def test_wordcount_on_a_dask_cluster(tmp_path: Path) -> None:
+    (tmp_path / 'text').write_text('to be or\nnot to be\n')
+    # What workers print does not come here.
+    printed = run('wordcount', tmp_path, f'--input={tmp_path}/text', f'--output={tmp_path}/counts', '--most=2',
+                  '--runner=dask', f'--dask_scheduler={cluster().scheduler_address}')
+    assert printed[-1].startswith('2 lines, 6 words, 4 different ones; ')
+    assert sorted(lines_of(tmp_path, 'counts*')) == ['be: 2', 'not: 1', 'or: 1', 'to: 2']

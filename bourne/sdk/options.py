@@ -100,7 +100,17 @@ class LocalOptions(PipelineOptions):
 
 
 class DaskOptions(PipelineOptions):
-    """Options of the Dask runner. It takes ``--workers``, ``--temp_dir`` and ``--bundle_size``, too."""
+    """Options of the Dask runner.
+
+    It takes ``--workers``, ``--temp_dir``, ``--bundle_size``, ``--memory_budget`` and ``--requirements_file``, too.
+    """
+
+    _no_effect: ClassVar[Mapping[str, str]] = {
+        'dask_client_name': "Dask's own configuration has it: DASK_CLIENT_NAME",
+        'dask_connection_limit': "it stays Dask's own",
+        'dask_npartitions': 'the number of tasks follows from the size of the data',
+        'dask_partition_size': 'the number of tasks follows from the size of the data',
+    }
 
     dask_scheduler: str | None
     dask_connection_timeout: int
@@ -119,7 +129,8 @@ class DaskOptions(PipelineOptions):
         parser.add_argument('--dask_scheduler', '--dask_client_address', '--dask_scheduler_file',
                             dest='dask_scheduler',
                             help='the address of a running Dask scheduler, such as tcp://host:8786, or the path of '
-                                 'its scheduler file; by default a cluster is started on this machine, for the run')
+                                 "its scheduler file; by default that of Dask's configuration "
+                                 '(DASK_SCHEDULER_ADDRESS), else a cluster is started on this machine, for the run')
         parser.add_argument('--dask_connection_timeout', type=_positive_number, default=5,
                             help='how many seconds the scheduler has to answer')
         parser.add_argument('--threads_per_worker', type=_positive_number, default=1,
@@ -144,6 +155,10 @@ class DaskOptions(PipelineOptions):
         parser.add_argument('--detach', action='store_true',
                             help='hand the run to the cluster and go; `bourne status`, `wait` and `cancel` find it '
                                  'again')
+        parser.add_argument('--dask_client_name')
+        parser.add_argument('--dask_connection_limit', type=int)
+        parser.add_argument('--dask_npartitions', type=int)
+        parser.add_argument('--dask_partition_size', type=int)
 
 
 class TestOptions(PipelineOptions):
@@ -291,7 +306,8 @@ def runner_name(options: PipelineOptions | str | None = None) -> str:
 
     Returns:
       ``'local'`` for Beam's runners that run in the calling process, else the name in lower case without
-      ``runner`` at its end (``DaskRunner`` is ``dask``). The path of any other class stays as it is.
+      ``runner`` at its end (``DaskRunner`` is ``dask``, also by Beam's path). The path of any other class stays as
+      it is.
 
     Raises:
       OptionsError: if the runner is not given by name.
@@ -304,7 +320,7 @@ def runner_name(options: PipelineOptions | str | None = None) -> str:
     short = name.rpartition('.')[2].lower().removesuffix('runner')
     if short in _LOCAL or not short:
         return 'local'
-    return name if '.' in name else short
+    return name if '.' in name and not name.startswith(('apache_beam.', 'bourne.')) else short
 
 
 _current: ContextVar[PipelineOptions | None] = ContextVar('pipeline_options', default=None)

@@ -127,8 +127,7 @@ class SetupOptions(PipelineOptions):
         'sdk_location': 'workers use the bourne that is installed with them',
         'beam_plugins': 'workers import the modules that the functions refer to',
         **dict.fromkeys(
-            ('requirements_file', 'requirements_cache', 'requirements_cache_only_sources', 'setup_file',
-             'extra_packages', 'files_to_stage'),
+            ('requirements_cache', 'requirements_cache_only_sources', 'setup_file', 'extra_packages', 'files_to_stage'),
             'nothing is installed on workers: install what the functions import where the workers run'),
         **dict.fromkeys(
             ('prebuild_sdk_container_engine', 'prebuild_sdk_container_base_image', 'docker_registry_push_url',
@@ -137,7 +136,9 @@ class SetupOptions(PipelineOptions):
 
     @classmethod
     def _add_argparse_args(cls, parser: Any) -> None:
-        _declare(parser, ('requirements_file', 'requirements_cache', 'setup_file', 'user_agent',
+        parser.add_argument('--requirements_file',
+                            help='packages that the Dask runner has pip install on the workers')
+        _declare(parser, ('requirements_cache', 'setup_file', 'user_agent',
                           'prebuild_sdk_container_engine', 'prebuild_sdk_container_base_image',
                           'docker_registry_push_url'))
         parser.add_argument('--requirements_cache_only_sources', action='store_true')

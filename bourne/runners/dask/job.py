@@ -37,9 +37,6 @@ if TYPE_CHECKING:
 #: Seconds between two reports to the scheduler, which say also whether the job was cancelled.
 INTERVAL = 0.25
 
-# The scheduler need not have bourne.
-cloudpickle.register_pickle_by_value(ledger)
-
 
 class JobOrder(NamedTuple):
     """What a job is to do.

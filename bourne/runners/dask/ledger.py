@@ -1,9 +1,8 @@
 """What the scheduler keeps of detached jobs: a record of each, and the rules by which records change.
 
 Every function here runs on the scheduler as a whole, between two of its events, so that each is atomic: by them it is
-decided which attempt of a job may commit. The first client that asks brings them. They travel by value, and import
-nothing of bourne: the scheduler need not have it. A record is a dict of plain data. As long as a job has not ended, the
-scheduler keeps its task as if a client wanted it.
+decided which attempt of a job may commit. The first client that asks brings them. A record is a dict of plain data. As
+long as a job has not ended, the scheduler keeps its task as if a client wanted it.
 """
 
 from __future__ import annotations

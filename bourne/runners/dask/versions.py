@@ -12,8 +12,6 @@ if TYPE_CHECKING:
 
 #: What must be the same everywhere. Python's own version counts as far as pickled functions depend on it.
 PACKAGES = ('bourne', 'dask', 'distributed', 'cloudpickle')
-#: What the scheduler does without: it never loads a function.
-WORKERS_ONLY = ('bourne',)
 
 
 def check_versions(client: Client, named: Iterable[str] = ()) -> None:
@@ -41,9 +39,8 @@ def check_versions(client: Client, named: Iterable[str] = ()) -> None:
         if isinstance(found, BaseException):
             problems.append(f'  - {where} cannot tell: {type(found).__name__}: {found}')
             continue
-        skipped = WORKERS_ONLY if where == 'scheduler' else ()
         problems += [f'  - {where} has {_said(name, found.get(name))}, here is {_said(name, own[name])}'
-                     for name in own if name not in skipped and found.get(name) != own[name]]
+                     for name in own if found.get(name) != own[name]]
     if problems:
         raise UnsupportedError('\n'.join(['the Dask cluster has other versions than this process:',
                                           *sorted(problems)]))
