@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
@@ -35,6 +36,7 @@ class Blaming:
         self._client = client
         self._address = client.scheduler.address if client.scheduler is not None else 'unknown'
         self._what: dict[str, str] = {}
+        self._since = time.time()
 
     def watch(self, stage: Stage, made: StageGraph, tasks: Sequence[Task]) -> None:
         """Remembers what the tasks of a stage are, for when one of them fails."""
@@ -73,21 +75,26 @@ class Blaming:
     def _killed(self, error: KilledWorker) -> ExecutionError:
         what = self._what.get(str(error.task), f'the task {error.task}')
         deaths = error.allowed_failures + 1
-        address = getattr(error.last_worker, 'address', error.last_worker)
-        text = f'{what}\nEach of the {deaths} workers that ran it died; the last one was {address}.'
-        if self._ended_for_memory():
-            text += (' Workers were ended since they took more than their memory limit: give them more '
-                     '(--memory_limit), or fewer threads each (--threads_per_worker), or make the elements smaller.')
+        worker = error.last_worker
+        text = f'{what}\nEach of the {deaths} workers that ran it died; the last one was {worker.address}.'
+        taken = self._ended_for_memory()
+        if taken:
+            limit = f' of {readable(worker.memory_limit)}' if worker.memory_limit else ''
+            who = 'It was' if worker.address in taken else 'Workers were'
+            text += (f' {who} ended for taking more than the memory limit{limit} (up to '
+                     f'{readable(max(taken.values()))}): give workers more (--memory_limit), or fewer threads each '
+                     f'(--threads_per_worker), or make the elements smaller.')
         else:
             text += (' Their logs tell more. A worker dies if it is killed (by the system, for lack of memory, or by '
                      'whoever runs it) or if user code ends the process.')
         return ExecutionError(text)
 
-    def _ended_for_memory(self) -> bool:
+    def _ended_for_memory(self) -> dict[str, int]:
+        """The workers that were ended since the run began because of their memory, and how much each had."""
         with suppress(Exception):
             events: Iterable[Any] = self._client.get_events(MEMORY_TOPIC)
-            return bool(list(events))
-        return False
+            return {event['worker']: event['rss'] for when, event in events if when >= self._since}
+        return {}
 
     def check_connection(self) -> None:
         """Finds out whether the scheduler is still there.

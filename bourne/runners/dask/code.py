@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import sys
 import sysconfig
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from functools import cache
+from io import BytesIO
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
+from zipfile import ZIP_DEFLATED, ZipFile
 
 import cloudpickle
+from distributed import WorkerPlugin
 
 from bourne.errors import OptionsError
 
@@ -75,16 +79,46 @@ def upload(client: Client, paths: Sequence[str]) -> None:
     Raises:
       OptionsError: if one is not there, or is nothing that can be imported.
     """
-    from distributed.diagnostics.plugin import UploadDirectory
-
     for path in paths:
         if os.path.isdir(path):
-            # Its parent is what has to be on the path of the workers.
-            client.register_plugin(UploadDirectory(path, update_path=True))
+            client.register_plugin(_Package(os.path.abspath(path)))
         elif os.path.isfile(path) and path.endswith(('.py', '.egg', '.zip')):
             client.upload_file(path)
         else:
             raise OptionsError(f'--upload={path}: this is no directory, and no file that ends in .py, .egg or .zip')
+
+
+class _Package(WorkerPlugin):  # type: ignore[misc]  # distributed has no types for it
+    """Unpacks a package directory beside the other files of a worker, from where it is imported.
+
+    (Dask's ``UploadDirectory`` puts the package itself on the path, in place of its parent; it changes the path of
+    nannies and not of their workers, and leaves everything out that lies below a directory called ``tests``.)
+
+    Args:
+      path: the directory.
+    """
+
+    def __init__(self, path: str) -> None:
+        self.package = os.path.basename(path)
+        self.name = f'bourne-upload-{self.package}'
+        data = BytesIO()
+        with ZipFile(data, 'w', ZIP_DEFLATED) as archive:
+            for folder, below, files in os.walk(path):
+                below[:] = sorted(name for name in below if name != '__pycache__' and not name.startswith('.'))
+                for file in sorted(files):
+                    full = os.path.join(folder, file)
+                    archive.write(full, os.path.join(self.package, os.path.relpath(full, path)))
+        self.data = data.getvalue()
+
+    def setup(self, worker: Any) -> None:
+        """Unpacks it; modules of an earlier upload are forgotten."""
+        with ZipFile(BytesIO(self.data)) as archive:
+            archive.extractall(worker.local_directory)
+        if worker.local_directory not in sys.path:
+            sys.path.insert(0, worker.local_directory)
+        for name in [name for name in sys.modules if name.partition('.')[0] == self.package]:
+            del sys.modules[name]
+        importlib.invalidate_caches()
 
 
 def install(client: Client, requirements: str) -> None:

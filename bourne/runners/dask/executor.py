@@ -130,9 +130,9 @@ class DaskExecutor:
         if setting not in self._held:
             made.graph[setting] = DataNode(setting, data)
         keys = list(dict.fromkeys([*made.answers, *made.held, setting]))
-        needed = resources.of_stage(stage, self.client)
-        futures = dict(zip(keys, self.client.get(made.graph, keys, sync=False, retries=self._retries or None,
-                                                 resources=needed or None), strict=True))
+        with resources.restricted(stage, self.client, made.main):
+            sent = self.client.get(made.graph, keys, sync=False, retries=self._retries or None)
+        futures = dict(zip(keys, sent, strict=True))
         self._held.update((key, futures[key]) for key in (*made.held, setting))
         self._running = [futures[key] for key in made.answers]
         return futures

@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 from bourne.engine.blocks import Block
 from bourne.engine.plan.stage import Plan
 from bourne.engine.task import Run, StageInstance
+from bourne.errors import ExecutionError
 from bourne.runners.common.failures import pack
 from bourne.runners.common.folder import RunFolder
 from bourne.runners.dask.outputs import OutputStore
@@ -57,7 +58,7 @@ class Seat:
     """
 
     def __init__(self, setting: bytes, directory: str | None) -> None:
-        self.plan, self.run, self._options, coders = pickle.loads(setting)
+        self.plan, self.run, self._options, coders = _loaded(setting)
         registry.load_custom_type_coder_tuples(coders)
         self._folder = RunFolder(directory)
         self.store = OutputStore(self._folder)
@@ -93,6 +94,15 @@ class Seat:
         with suppress(Exception):
             self.close()
         self._folder.remove()
+
+
+def _loaded(setting: bytes) -> Setting:
+    try:
+        return Setting(*pickle.loads(setting))
+    except ImportError as error:
+        raise ExecutionError(
+            f"a Dask worker cannot load the pipeline's functions: {error}. Install what is missing on the workers, or "
+            f'send it with --upload, or by --requirements_file') from error
 
 
 class Places:

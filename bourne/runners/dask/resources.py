@@ -15,7 +15,8 @@ any other                         the resource with the name of the hint
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from bourne.engine.memory import readable
@@ -89,24 +90,56 @@ def check(plan: Plan, client: Client) -> None:
     problems = [f'  - {op.user_label}{f" ({op.location})" if op.location else ""}: {need.said}'
                 for op in plan.ops for need in _needs(op)
                 if not any(_satisfies(worker, need) for worker in workers.values())]
+    problems = problems or [f'  - {", ".join(op.user_label for op in stage.ops if op.hints)}, which run in one task: '
+                            f'{" and ".join(dict.fromkeys(need.said for need in _stage_needs(stage)))}'
+                            for stage in plan.stages if not _able(workers, _stage_needs(stage))]
     if problems:
         offered = sorted({f'{name}={amount:g}' for worker in workers.values()
                           for name, amount in (worker.get('resources') or {}).items()})
+        count = 'The only worker declares' if len(workers) == 1 else f'The {len(workers)} workers declare'
         raise UnsupportedError('\n'.join([
             'no worker of the Dask cluster satisfies these resource hints:', *dict.fromkeys(problems),
-            f'The {len(workers)} workers declare the resources {", ".join(offered)}.' if offered else
-            f'The {len(workers)} workers declare no resources; that is what `dask worker --resources` is for.']))
+            f'{count} the resources {", ".join(offered)}.' if offered else
+            f'{count} no resources; that is what `dask worker --resources` is for.']))
 
 
-def of_stage(stage: Stage, client: Client) -> dict[str, float]:
-    """The Dask resources that each task of a stage takes."""
-    needs = [need for op in stage.ops for need in _needs(op)]
+def _stage_needs(stage: Stage) -> list[_Need]:
+    return [need for op in stage.ops for need in _needs(op)]
+
+
+def _able(workers: Mapping[str, Worker], needs: list[_Need]) -> dict[str, Worker]:
+    """The workers that satisfy all of it."""
+    return {address: worker for address, worker in workers.items() if all(_satisfies(worker, need) for need in needs)}
+
+
+def restricted(stage: Stage, client: Client, keys: Iterable[Any]) -> AbstractContextManager[Any]:
+    """A graph that is sent to Dask inside of the block has a stage's tasks run where its hints are satisfied.
+
+    Dask resources are kept strictly. What else a worker has (threads, a memory limit) is followed as long as such a
+    worker is there.
+
+    Args:
+      stage: the stage.
+      client: a client of the cluster.
+      keys: the keys of the stage's own tasks: nothing is asked of those that only bring their input.
+    """
+    needs = _stage_needs(stage)
     if not needs:
-        return {}
-    declared = {name for worker in _workers(client).values() for name in worker.get('resources') or {}}
+        return nullcontext()
+    import dask
+
+    workers = _workers(client)
+    able = _able(workers, needs)
     taken: dict[str, float] = {}
     for need in needs:
+        declared = {name for worker in able.values() for name in worker.get('resources') or {}}
         name = next((name for name in need.names if name in declared), None)
         if name is not None:
             taken[name] = max(taken.get(name, 0), need.amount)
-    return taken
+    # These functions go to the scheduler, where bourne may not be installed: inner ones travel by value.
+    wanted = frozenset(keys)
+    only = sorted(able) if 0 < len(able) < len(workers) else []
+    made: AbstractContextManager[Any] = dask.annotate(
+        resources=lambda key: taken if key in wanted else {}, workers=lambda key: only if key in wanted else [],
+        allow_other_workers=True)
+    return made

@@ -62,10 +62,10 @@ class DaskRunner(PipelineRunner):
         """A client of the cluster, on which everything is that the run needs."""
         dask, requirements = options.view_as(DaskOptions), options.view_as(SetupOptions).requirements_file
         with connected(dask, options.view_as(LocalOptions), self._client, self._cluster) as client:
-            code.upload(client, dask.upload)
             if requirements:
                 code.install(client, requirements)
             check_versions(client, dask.same_version)
+            code.upload(client, dask.upload)
             yield client
 
     def _joined(self, options: PipelineOptions) -> AbstractContextManager[Client]:

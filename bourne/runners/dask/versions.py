@@ -36,6 +36,8 @@ def check_versions(client: Client, named: Iterable[str] = ()) -> None:
     others: dict[str, Any] = {f'worker {address}': found for address, found in answers.items()}
     others['scheduler'] = client.run_on_scheduler(look)
     for where, found in others.items():
+        if isinstance(found, OSError):  # it was lost meanwhile, which has nothing to do with its versions
+            continue
         if isinstance(found, BaseException):
             problems.append(f'  - {where} cannot tell: {type(found).__name__}: {found}')
             continue

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import cloudpickle
-from distributed import Worker, get_worker
+from distributed import Status, Worker, get_worker
 
 from bourne.engine.blocks import Block
 from bourne.engine.exchange import Route
@@ -25,6 +25,8 @@ from bourne.runners.dask.shuffle import unframed
 
 #: Seconds between two looks whether a task is still wanted.
 INTERVAL = 0.2
+#: The states of a worker that has no scheduler any more: nobody waits for what it does.
+GONE = (Status.closing, Status.closed, Status.failed)
 
 
 class Order(NamedTuple):
@@ -138,6 +140,7 @@ class _Wanted:
 
     def __init__(self, worker: Worker, key: Any, run: str) -> None:
         self._run = run
+        self._worker = worker
         self._tasks = worker.state.tasks
         self._key = key
         self._next = time.monotonic() + INTERVAL
@@ -146,7 +149,8 @@ class _Wanted:
         if time.monotonic() >= self._next:
             self._next = time.monotonic() + INTERVAL
             state = self._tasks.get(self._key)
-            if state is None or state.state == 'cancelled' or places.is_over(self._run):
+            if (state is None or state.state == 'cancelled' or places.is_over(self._run)
+                    or self._worker.status in GONE):
                 raise Unwanted
 
 
