@@ -343,9 +343,9 @@ def _declare(cls: type[PipelineOptions]) -> Declared:
 def _fill(values: dict[str, Any], cls: type[PipelineOptions], declared: Declared,
           flags: tuple[str, ...]) -> None:
     """Reads the options of a class that have no value yet."""
-    missing = [name for name in declared.defaults if name not in values]
-    if not missing:
+    if declared.defaults.keys() <= values.keys():
         return
+    missing = [name for name in declared.defaults if name not in values]
     found = options_parser.parse(_declaring(cls), flags)[0] if declared.reads(flags) else declared.defaults
     for name in missing:
         value = found.get(name)

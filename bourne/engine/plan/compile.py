@@ -44,12 +44,13 @@ def compile_plan(graph: Graph, skip: frozenset[Pass] = frozenset(), streaming: b
 
 
 def passes(graph: Graph, skip: frozenset[Pass] = frozenset(), streaming: bool = False) -> Iterator[tuple[str, Plan]]:
-    """The plan before the first pass and after each, with the pass's name; checked every time."""
+    """The plan before the first pass and after each, with the pass's name; checked whenever one changed it."""
     plan = initial_plan(graph)
     yield 'initial', plan
     for one in STREAM_PASSES if streaming else PASSES:
         if one in skip and one in OPTIONAL:
             continue
-        plan = one(plan)
-        check_plan(plan)
+        before, plan = plan, one(plan)
+        if plan is not before:
+            check_plan(plan)
         yield one.__name__, plan

@@ -14,13 +14,11 @@ def drop_dead_outputs(plan: Plan) -> Plan:
     ops = list(plan.ops)
     while True:
         read = {name for op in ops for name in (*op.inputs, *(one for names in op.side_inputs for one in names))}
+        if all(name in read for op in ops for name in op.outputs.values()):
+            break
         kept = [attrs.evolve(op, outputs={tag: name for tag, name in op.outputs.items() if name in read})
                 for op in ops]
-        kept = [op for op in kept if op.outputs or not _pure(op.payload)]
-        settled = [op.outputs for op in kept] == [op.outputs for op in ops]
-        ops = kept
-        if settled:
-            break
+        ops = [op for op in kept if op.outputs or not _pure(op.payload)]
     alive = {name for op in ops for name in op.outputs.values()}
     collections = {name: item for name, item in plan.collections.items() if name in alive}
     return attrs.evolve(plan, collections=collections).with_ops(ops)

@@ -10,6 +10,8 @@ from bourne.sdk.graph.nodes import MAIN, Flatten
 
 def remove_flattens(plan: Plan) -> Plan:
     """Puts a Flatten's inputs in place of its output wherever that is read."""
+    if not any(isinstance(op.payload, Flatten) for op in plan.ops):
+        return plan
     union: dict[str, tuple[str, ...]] = {}
 
     def expand(names: tuple[str, ...]) -> tuple[str, ...]:

@@ -16,6 +16,8 @@ def lift_combiners(plan: Plan) -> Plan:
     Not lifted are merging windows, whose elements are not yet in their final window, results whose timestamp depends on
     the elements' timestamps, which accumulators do not carry, and those of triggers that count elements.
     """
+    if not any(isinstance(op.payload, Combine) for op in plan.ops):
+        return plan
     collections = dict(plan.collections)
     taken = {op.label for op in plan.ops} | collections.keys()
     ops: list[Op] = []

@@ -29,6 +29,8 @@ def _fuse(plan: Plan, gates: bool) -> Plan:
             groups.append([])
         groups[target] += stage.ops
         home.update(dict.fromkeys(stage.produced, target))
+    if len(groups) == len(plan.stages):
+        return plan
     return attrs.evolve(plan, stages=in_order([Stage(stage_name(ops), tuple(ops)) for ops in groups]))
 
 

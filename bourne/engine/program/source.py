@@ -26,7 +26,8 @@ class Origin(NamedTuple):
 
 def comment(text: str) -> str:
     """A comment to end a line with. Labels are the user's text: what could end the comment becomes a space."""
-    return '  # ' + ''.join(letter if letter.isprintable() else ' ' for letter in text)
+    plain = text if text.isprintable() else ''.join(letter if letter.isprintable() else ' ' for letter in text)
+    return f'  # {plain}'
 
 
 class Source:

@@ -20,6 +20,7 @@ from __future__ import annotations
 import base64
 import importlib
 import math
+from functools import cache
 from typing import Any
 
 import attrs
@@ -69,10 +70,10 @@ def encode(value: Any, what: str = '') -> Any:
 def encode_fields(value: Any, what: str = '') -> dict[str, Any]:
     """The fields of a portable object, those with their defaults left out."""
     fields: dict[str, Any] = {}
-    for field in attrs.fields(type(value)):
-        item = getattr(value, field.name)
+    for name, field in _fields(value.__class__).items():
+        item = getattr(value, name)
         if not _is_default(field, item):
-            fields[field.name] = encode(item, what)
+            fields[name] = encode(item, what)
     return fields
 
 
@@ -144,13 +145,18 @@ def find_class(path: str) -> type:
     return found
 
 
+@cache
+def _fields(cls: type) -> dict[str, attrs.Attribute[Any]]:
+    return {field.name: field for field in attrs.fields(cls)}
+
+
 def decode_fields(cls: type, data: dict[str, Any]) -> Any:
     """An instance of a portable class from its fields; converters and ``__init__`` do not run again.
 
     Raises:
       GraphError: if a field is unknown or missing.
     """
-    known = {field.name: field for field in attrs.fields(cls)}
+    known = _fields(cls)
     unknown = data.keys() - known.keys()
     if unknown:
         raise GraphError(f'{cls.__qualname__} has no field {sorted(unknown)[0]!r}; '

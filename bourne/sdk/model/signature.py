@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping, Sequence
+from types import FunctionType
 from typing import Any, NamedTuple
+from weakref import WeakKeyDictionary
 
 from bourne.errors import TransformError
 from bourne.sdk.model.dofn import DoFn, DoFnParam
@@ -21,6 +23,7 @@ ELEMENT = _Element()
 _POSITIONAL = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
 _NAMED = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
 _VARIADIC = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+_signatures: WeakKeyDictionary[FunctionType, inspect.Signature] = WeakKeyDictionary()
 
 
 class Call(NamedTuple):
@@ -39,10 +42,25 @@ class Call(NamedTuple):
         return [item for item in (*self.positional, *self.keyword.values()) if isinstance(item, DoFnParam)]
 
 
+def signature_of(fn: Callable[..., Any]) -> inspect.Signature:
+    """``inspect.signature``, which takes its time; a plain function is looked at once.
+
+    Raises:
+      ValueError: if ``fn`` does not tell, as some builtins.
+      TypeError: if it is of a kind that has no signature.
+    """
+    if type(fn) is not FunctionType:
+        return inspect.signature(fn)
+    found = _signatures.get(fn)
+    if found is None:
+        found = _signatures[fn] = inspect.signature(fn)
+    return found
+
+
 def parameters(fn: Callable[..., Any]) -> list[inspect.Parameter] | None:
     """A callable's parameters, or ``None`` if it does not tell (some builtins)."""
     try:
-        return list(inspect.signature(fn).parameters.values())
+        return list(signature_of(fn).parameters.values())
     except (ValueError, TypeError):
         return None
 

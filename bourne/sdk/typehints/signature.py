@@ -14,6 +14,7 @@ from typing import Any, NamedTuple, get_args, get_origin
 
 from bourne.errors import TypeCheckError
 from bourne.sdk.model.dofn import DoFn, DoFnParam
+from bourne.sdk.model.signature import signature_of
 from bourne.sdk.typehints.builtin_functions import types_of_builtin
 from bourne.sdk.typehints.describe import describe, describe_call
 from bourne.sdk.typehints.normal import generic, normalize, union
@@ -50,7 +51,7 @@ def get_signature(fn: Callable[..., Any]) -> inspect.Signature:
       fn: any callable. One that has no signature (some builtins) takes an element and anything else.
     """
     try:
-        signature = inspect.signature(fn)
+        signature = signature_of(fn)
     except (ValueError, TypeError, NameError):  # NameError: Python 3.14 evaluates annotations only now
         return _UNKNOWN_SIGNATURE
     params = list(signature.parameters.values())
