@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import os
 import select
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from typing import Any
 
 from bourne.engine.plan.stage import Plan
 from bourne.engine.stream.host import Host, Order, Report, Splits
 from bourne.engine.stream.status import StageReport
 from bourne.engine.task import Run
+from bourne.runners.local.bell import Bell
 from bourne.sdk.model.metric import MetricsContainer
 
 
@@ -22,10 +21,8 @@ class InlineHosts:
 
     def __init__(self) -> None:
         self._host: Host | None = None
-        # A pipe, so that one wait hears both the sources and wake(). Its ends are closed with the host.
-        self._ear, self._mouth = os.pipe()
-        os.set_blocking(self._ear, False)
-        os.set_blocking(self._mouth, False)
+        # So that one wait hears both the sources and wake().
+        self._bell = Bell()
 
     def open(self, plan: Plan, run: Run, splits: Sequence[Splits]) -> None:
         """See :class:`bourne.engine.stream.driver.Hosts`."""
@@ -55,14 +52,12 @@ class InlineHosts:
     def sleep(self, seconds: float | None) -> None:
         """See :class:`bourne.engine.stream.driver.Hosts`."""
         assert self._host is not None
-        select.select([self._ear, *self._host.filenos()], [], [], seconds)
-        with suppress(BlockingIOError):
-            os.read(self._ear, 4096)
+        select.select([self._bell.fileno(), *self._host.filenos()], [], [], seconds)
+        self._bell.hush()
 
     def wake(self) -> None:
         """See :class:`bourne.engine.stream.driver.Hosts`."""
-        with suppress(OSError):  # full: it will wake anyway; closed: it is over
-            os.write(self._mouth, b'.')
+        self._bell.ring()
 
     def kill(self) -> None:
         """Does nothing: a thread cannot be ended from outside."""
@@ -70,9 +65,6 @@ class InlineHosts:
     def close(self) -> None:
         """See :class:`bourne.engine.stream.driver.Hosts`."""
         host, self._host = self._host, None
-        if self._mouth >= 0:
-            os.close(self._ear)
-            os.close(self._mouth)
-            self._ear = self._mouth = -1
+        self._bell.close()
         if host is not None:
             host.close()

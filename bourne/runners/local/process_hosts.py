@@ -7,7 +7,6 @@ state is gone. (Going on from a checkpoint is planned.)
 from __future__ import annotations
 
 import atexit
-import os
 import pickle
 import sys
 import time
@@ -24,6 +23,7 @@ from bourne.engine.stream.status import StageReport
 from bourne.engine.task import Run
 from bourne.errors import ExecutionError
 from bourne.runners.common.failures import unpack
+from bourne.runners.local.bell import Bell
 from bourne.runners.local.host_worker import serve
 from bourne.runners.local.starting import cause_of_death, start_process
 from bourne.sdk.model.coders import registry
@@ -55,9 +55,7 @@ class ProcessHosts:
         self.count = workers
         self._start_method = start_method or ('fork' if sys.platform == 'linux' else 'spawn')
         self._workers: list[_Worker] = []
-        self._ear, self._mouth = os.pipe()
-        os.set_blocking(self._ear, False)
-        os.set_blocking(self._mouth, False)
+        self._bell = Bell()
 
     def open(self, plan: Plan, run: Run, splits: Sequence[Splits]) -> None:
         """See :class:`bourne.engine.stream.driver.Hosts`."""
@@ -112,17 +110,15 @@ class ProcessHosts:
 
         for worker in self._workers:
             self._send(worker, 'watch')
-        wait([self._ear, *(worker.pipe for worker in self._workers)], seconds)
-        with suppress(BlockingIOError):
-            os.read(self._ear, 4096)
+        wait([self._bell, *(worker.pipe for worker in self._workers)], seconds)
+        self._bell.hush()
         for worker in self._workers:
             self._send(worker, 'enough')
         self._answers('watch')
 
     def wake(self) -> None:
         """See :class:`bourne.engine.stream.driver.Hosts`."""
-        with suppress(OSError):  # full: it will wake anyway; closed: it is over
-            os.write(self._mouth, b'.')
+        self._bell.ring()
 
     def kill(self) -> None:
         """See :class:`bourne.engine.stream.driver.Hosts`."""
@@ -132,10 +128,7 @@ class ProcessHosts:
 
     def close(self) -> None:
         """See :class:`bourne.engine.stream.driver.Hosts`."""
-        if self._mouth >= 0:
-            os.close(self._ear)
-            os.close(self._mouth)
-            self._ear = self._mouth = -1
+        self._bell.close()
         try:
             if self._workers:
                 self._close_all()
