@@ -162,7 +162,7 @@ class JobProgress(Progress):
     def stage_started(self, stage: Stage, number: int, total: int) -> None:
         """See :class:`bourne.engine.driver.Observer`."""
         self._sum = 0
-        self._report(stage=stage.name, number=number, total=total, elements=0, share=None)
+        self._report(stage=stage.name, number=number, total=total, elements=0, share=None, outcome=self._told())
 
     def advanced(self, elements: int, share: float | None) -> None:
         """See :class:`bourne.engine.driver.Observer`."""
@@ -172,13 +172,15 @@ class JobProgress(Progress):
 
     def stage_done(self, stage: Stage) -> None:
         """See :class:`bourne.engine.driver.Observer`."""
-        told = Outcome(self._metrics, explain(self._order.plan))
-        self._report(elements=self._sum, share=1.0, outcome=told.pickled())
+        self._report(elements=self._sum, share=1.0, outcome=self._told())
 
     def committing(self, labels: Sequence[str]) -> None:
         """See :class:`bourne.engine.driver.Observer`."""
         if not ledger.ask(self._client, ledger.commit, self._order.job, self._attempt):
             raise Cancelled
+
+    def _told(self) -> bytes:
+        return Outcome(self._metrics, explain(self._order.plan)).pickled()
 
     def _report(self, **news: Any) -> None:
         self._due = time.monotonic() + INTERVAL

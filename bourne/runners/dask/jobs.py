@@ -83,7 +83,8 @@ class DaskJob(PipelineResult):
                 Progress(lambda: 0) as progress:
             status = self._look(client)
             while not PipelineState.is_terminal(status.state) and time.monotonic() < until:
-                progress.show(status.stage, status.number, status.total, status.elements, status.share)
+                if status.number:
+                    progress.show(status.stage, status.number, status.total, status.elements, status.share)
                 over.wait(min(INTERVAL, max(0.0, until - time.monotonic())))
                 status = self._look(client)
             if status.state == PipelineState.FAILED:
@@ -115,11 +116,12 @@ class DaskJob(PipelineResult):
         return self._told().tasks
 
     def explain(self) -> str:
-        """The plan once the first stage has ended; and how the input of each stage came to its tasks, in the end."""
+        """The plan once the job has begun; and how the input of each stage came to its tasks, once it is done."""
         return self._told().explained
 
     def _told(self) -> Outcome:
         with self._connect() as client:
+            self._look(client)  # it may be forgotten
             return self._outcome(client)
 
     def _outcome(self, client: Client) -> Outcome:

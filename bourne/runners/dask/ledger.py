@@ -11,6 +11,8 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from bourne.errors import ExecutionError
+
 #: The name of the records among the scheduler's extensions, and of the client that wants the tasks of jobs.
 NAME = 'bourne-jobs'
 #: How many jobs that have ended are kept.
@@ -32,11 +34,18 @@ def ask(client: Any, question: Callable[..., Any], *arguments: Any) -> Any:
       client: a client of the cluster.
       question: a function of this module.
       arguments: its arguments, but for the scheduler.
+
+    Raises:
+      ExecutionError: if it does not answer any more.
     """
-    if not client.__dict__.get('_bourne_jobs'):
-        client.run_on_scheduler(install)
-        client.__dict__['_bourne_jobs'] = True
-    return client.sync(getattr(client.scheduler, _handler(question)), arguments=arguments)
+    try:
+        if not client.__dict__.get('_bourne_jobs'):
+            client.run_on_scheduler(install)
+            client.__dict__['_bourne_jobs'] = True
+        return client.sync(getattr(client.scheduler, _handler(question)), arguments=arguments)
+    except OSError as error:
+        raise ExecutionError(f'the connection to the Dask scheduler at {client.scheduler.address} is lost ({error}). '
+                             f'Detached jobs end with their scheduler') from None
 
 
 def install(dask_scheduler: Any = None) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING, Any
@@ -18,7 +19,14 @@ from bourne.runners.dask.versions import check_versions
 from bourne.sdk.graph.graph import Graph
 from bourne.sdk.graph.isolate import isolate
 from bourne.sdk.graph.nodes import Read
-from bourne.sdk.options import DaskOptions, LocalOptions, PipelineOptions, SetupOptions, StandardOptions
+from bourne.sdk.options import (
+    DaskOptions,
+    LocalOptions,
+    OptionsWarning,
+    PipelineOptions,
+    SetupOptions,
+    StandardOptions,
+)
 from bourne.sdk.runner import JobStatus, PipelineRunner
 
 if TYPE_CHECKING:
@@ -46,6 +54,7 @@ class DaskRunner(PipelineRunner):
         graph = isolate(graph)
         check_supported(graph)
         _check_batch(graph, options)
+        _warn_of_idle(options.view_as(LocalOptions))
         dask = options.view_as(DaskOptions)
         if dask.exchange == exchanges.ONLY_P2P:
             check_available()
@@ -89,6 +98,15 @@ class DaskRunner(PipelineRunner):
         lines = [f'  stage {number}: {found[stage.name]}' for number, stage in enumerate(plan.stages, 1)
                  if stage.name in found]
         return '\n'.join(['on Dask:', *lines, *([] if found else ['  nothing is exchanged by key'])]) + '\n'
+
+
+def _warn_of_idle(local: LocalOptions) -> None:
+    if local.profile:
+        warnings.warn('--profile has no effect on Dask, whose dashboard has a profile of the workers', OptionsWarning,
+                      stacklevel=4)
+    if local.status:
+        warnings.warn('--status has no effect on batch pipelines, which show their progress', OptionsWarning,
+                      stacklevel=4)
 
 
 def _check_batch(graph: Graph, options: PipelineOptions) -> None:
