@@ -85,7 +85,8 @@ def measure(command: Sequence[str]) -> Measure:
     if 'missing' in answer:
         raise ContenderFailed(answer['missing'])
     # What a contender knows about itself is more precise than what is seen from here.
-    return Measure(max(LEAST, answer.get('cpu', cpu)), answer.get('wall', wall), max(watch.peak, answer['memory']),
+    own = answer.get('cpu')
+    return Measure(max(LEAST, cpu if own is None else own), answer.get('wall', wall), max(watch.peak, answer['memory']),
                    start, max(0, busy - cpu) / wall, answer['result'], answer.get('numbers', {}))
 
 

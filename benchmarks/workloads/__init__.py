@@ -6,6 +6,7 @@ from functools import cache
 
 from benchmarks.workload import Workload
 from benchmarks.workloads import (
+    cluster,
     core,
     files,
     grouping,
@@ -19,7 +20,7 @@ from benchmarks.workloads import (
 )
 
 #: In the order of the page.
-FAMILIES = (core, grouping, routing, files, processes, memory, streams, streamloop, nexmark, nexmarkstreams)
+FAMILIES = (core, grouping, routing, files, processes, memory, cluster, streams, streamloop, nexmark, nexmarkstreams)
 
 
 @cache

@@ -34,6 +34,8 @@ TASKS_PER_THREAD = 2
 #: About how many bytes a task should take, and at most which share of a worker's memory.
 PORTION = 64 << 20
 SHARE = 1 / 8
+#: Bytes that a worker process takes before it has any data: the interpreter, Dask, bourne, pandas and pyarrow.
+BASE = 200 << 20
 
 
 class DaskResult(PipelineResult):
@@ -136,11 +138,11 @@ def run_plan(plan: Plan, client: Client, options: PipelineOptions, run_id: str |
 
 
 def means(client: Client) -> tuple[int, int]:
-    """How many threads the cluster has, and how many bytes of memory a thread has at least."""
+    """How many threads the cluster has, and how many bytes of memory a thread has at least for data."""
     workers = client.scheduler_info(n_workers=-1)['workers'].values()
     threads = sum(worker['nthreads'] for worker in workers)
-    memory = min((worker['memory_limit'] // worker['nthreads'] for worker in workers if worker['memory_limit']),
-                 default=default_budget())
+    memory = min((max(worker['memory_limit'] - BASE, worker['memory_limit'] // 4) // worker['nthreads']
+                  for worker in workers if worker['memory_limit']), default=default_budget())
     return max(1, threads), memory
 
 

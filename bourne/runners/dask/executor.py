@@ -14,6 +14,7 @@ from contextlib import suppress
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any
 
+from dask.highlevelgraph import HighLevelGraph
 from dask.task_spec import DataNode
 
 from bourne.engine.blocks import Block
@@ -130,8 +131,10 @@ class DaskExecutor:
         if setting not in self._held:
             made.graph[setting] = DataNode(setting, data)
         keys = list(dict.fromkeys([*made.answers, *made.held, setting]))
+        # As a layer it is sent as it is; of a plain dictionary Dask would first make a hash of all that is in it.
+        graph = HighLevelGraph.from_collections(keys[0][0], made.graph)
         with resources.restricted(stage, self.client, made.main):
-            sent = self.client.get(made.graph, keys, sync=False, retries=self._retries or None)
+            sent = self.client.get(graph, keys, sync=False, retries=self._retries or None)
         futures = dict(zip(keys, sent, strict=True))
         self._held.update((key, futures[key]) for key in (*made.held, setting))
         self._running = [futures[key] for key in made.answers]
