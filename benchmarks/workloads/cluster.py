@@ -30,7 +30,7 @@ KEYS, CUTS = 100_003, 256
 #: Tasks that have nothing to do.
 IDLE = 500
 #: What each of the workers of the run past memory has, in MB.
-LIMIT = 600
+LIMIT = 1000
 
 
 @attrs.define
@@ -231,7 +231,7 @@ def workloads(scale: float) -> Iterator[Workload]:
                     P2P: OnCluster(functools.partial(_grouped, cuts=cuts)),
                     TASKS: OnCluster(functools.partial(_grouped, cuts=cuts, exchange='tasks'))},
                    (speedup(P2P, TASKS, 3),), rounds=1)
-    blobs = int(3.6e6 * scale)
+    blobs = int(6e6 * scale)
     yield Workload('dask-memory', f'GroupByKey of {blobs / 1e3:g} MB by two workers of {LIMIT} MB each', section, 'MB',
                    blobs / 1e3, lambda: blobs,
                    {HAND: _past_memory_by_hand, DASK: OnCluster(_past_memory, f'{LIMIT}MB')}, rounds=1)

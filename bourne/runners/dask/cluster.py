@@ -12,6 +12,7 @@ from dask import config
 from distributed import Client, LocalCluster, Nanny, default_client, get_client
 from distributed.deploy.cluster import Cluster
 
+from bourne.engine.memory import default_budget
 from bourne.errors import OptionsError
 from bourne.runners.common.spawning import main_left_alone
 from bourne.sdk.options import DaskOptions, LocalOptions
@@ -169,6 +170,13 @@ def _started(dask: DaskOptions, local: LocalOptions) -> LocalCluster:
         named['memory_limit'] = dask.memory_limit
     if local.temp_dir is not None:
         named['local_directory'] = local.temp_dir
+    limit = min(dask.memory_limit or default_budget(), default_budget())
+    # As many bytes wait in a worker to be sent to others. By default it may be a gigabyte.
+    with config.set({'distributed.p2p.comm.buffer': max(16 << 20, limit // 10)}):
+        return _local_cluster(named)
+
+
+def _local_cluster(named: dict[str, Any]) -> LocalCluster:
     # A task that fails is told to the user by the run. Dask's own log would tell it again, once for each attempt.
     return _Cluster(worker_class=_Nanny, dashboard_address='127.0.0.1:0', silence_logs=logging.CRITICAL, **named)
 

@@ -1,15 +1,17 @@
 """Dask's P2P shuffle for blocks of bytes: workers send each other what belongs to the other, through their disks.
 
-An output becomes a frame of one row a block: the task that takes it, where it belongs, and its bytes. What Dask does
-with it costs a task for each output and one for each taker, where picked tasks cost one for each pair of them.
+An output becomes frames of one row a block: the task that takes it, where it belongs, and its bytes. What Dask does
+with them costs a task for each output and one for each taker, where picked tasks cost one for each pair of them.
 (https://distributed.dask.org/en/stable/shuffling.html)
 """
 
 from __future__ import annotations
 
 import pickle
+from array import array
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from itertools import accumulate
 from typing import TYPE_CHECKING, Any
 
 from bourne.engine.blocks import Block
@@ -21,6 +23,10 @@ if TYPE_CHECKING:
 
 #: The column that says which task takes a row.
 TAKER = 'taker'
+#: About how many bytes are made a frame and sent at once: Dask copies them several times on their way.
+FRAME = 16 << 20
+#: The most frames of an output.
+FRAMES = 1000
 
 
 def check_available() -> None:
@@ -57,23 +63,46 @@ def _pyarrow() -> Any:
     return pyarrow
 
 
-def framed(output: Output, takers: Mapping[Place, int], number: int) -> DataFrame:
-    """An output as a frame.
+def send(output: Output, takers: Mapping[Place, int], number: int, most: int, token: str) -> int:
+    """Sends an output to the workers where it is to be taken, a frame at a time.
 
     Args:
       output: the output.
       takers: which task takes what goes to a place.
       number: which of the outputs it is.
+      most: in how many frames an output is sent at most.
+      token: identifies the shuffle.
+
+    Returns:
+      Which attempt of the shuffle it was sent in.
     """
+    from distributed.shuffle._shuffle import shuffle_transfer
+
+    count = max(1, min(most, -(-output.size // FRAME)))
+    while True:
+        attempts = {shuffle_transfer(framed(output, takers, number, part, count), token, number * most + part)
+                    for part in range(count)}
+        if len(attempts) == 1:  # else a worker was lost meanwhile, and the first frames with what it had received
+            return int(attempts.pop())
+
+
+def framed(output: Output, takers: Mapping[Place, int], number: int, part: int = 0, parts: int = 1) -> DataFrame:
+    """Every so-many-th block of an output as a frame; see :func:`send`."""
     import pandas as pd
 
     rows = [(takers[place], pickle.dumps((number, place, turn, block._replace(ref=None)), protocol=5), block.ref)
             for place, blocks in output.blocks.items() if place in takers for turn, block in enumerate(blocks)]
-    binary = _pyarrow().large_binary()
-    columns = list(zip(*rows, strict=True)) or [(), (), ()]
-    heads, data = (_pyarrow().array(column, type=binary) for column in columns[1:])
-    return pd.DataFrame({TAKER: pd.Series(columns[0], dtype='int64'), 'head': pd.arrays.ArrowExtensionArray(heads),
-                         'data': pd.arrays.ArrowExtensionArray(data)})
+    columns = list(zip(*rows[part::parts], strict=True)) or [(), (), ()]
+    heads, data = (pd.arrays.ArrowExtensionArray(_binary(column)) for column in columns[1:])
+    return pd.DataFrame({TAKER: pd.Series(columns[0], dtype='int64'), 'head': heads, 'data': data})
+
+
+def _binary(values: Sequence[Any]) -> Any:
+    """An array of bytes. (Of memory views, ``pyarrow.array`` never lets go: pyarrow 26.)"""
+    pyarrow = _pyarrow()
+    offsets = array('q', accumulate(map(len, values), initial=0))
+    return pyarrow.Array.from_buffers(pyarrow.large_binary(), len(values),
+                                      [None, pyarrow.py_buffer(offsets), pyarrow.py_buffer(b''.join(values))])
 
 
 def unframed(frame: DataFrame) -> Output:
@@ -89,8 +118,8 @@ def unframed(frame: DataFrame) -> Output:
 
 
 def _column(frame: DataFrame, name: str) -> Any:
-    array = _pyarrow().array(frame[name], type=_pyarrow().large_binary())
-    return array.combine_chunks() if hasattr(array, 'combine_chunks') else array
+    found = _pyarrow().array(frame[name], type=_pyarrow().large_binary())
+    return found.combine_chunks() if hasattr(found, 'combine_chunks') else found
 
 
 def shuffled(name: str, token: str, outputs: Sequence[Any], takers: Sequence[Mapping[Place, int]],
@@ -101,7 +130,7 @@ def shuffled(name: str, token: str, outputs: Sequence[Any], takers: Sequence[Map
       name: how their names begin.
       token: identifies the shuffle in the cluster.
       outputs: the keys of the outputs.
-      takers: see :func:`framed`, for each output.
+      takers: see :func:`send`, for each output.
       count: how many tasks take from it.
 
     Returns:
@@ -114,22 +143,18 @@ def shuffled(name: str, token: str, outputs: Sequence[Any], takers: Sequence[Map
 
     try:
         from distributed.shuffle._core import P2PBarrierTask, ShuffleId, barrier_key, p2p_barrier
-        from distributed.shuffle._shuffle import DataFrameShuffleSpec, shuffle_transfer, shuffle_unpack
+        from distributed.shuffle._shuffle import DataFrameShuffleSpec, shuffle_unpack
     except ImportError as error:
         raise OptionsError(f'this version of Dask has no P2P shuffle that bourne knows ({error}); use '
                            f'--exchange=tasks') from error
     graph: dict[Any, Any] = {}
-    transfers = []
     for number, (key, goes) in enumerate(zip(outputs, takers, strict=True)):
-        frame = (f'{name}: frame-0{token}', number)
-        graph[frame] = Task(frame, framed, TaskRef(key), dict(goes), number)
-        transfer = (f'{name}: send-0{token}', number)
-        graph[transfer] = Task(transfer, shuffle_transfer, TaskRef(frame), token, number)
-        transfers.append(TaskRef(transfer))
+        sending = (f'{name}: send-0{token}', number)
+        graph[sending] = Task(sending, send, TaskRef(key), dict(goes), number, FRAMES, token)
     barrier = barrier_key(ShuffleId(token))
     spec = DataFrameShuffleSpec(id=ShuffleId(token), npartitions=count, column=TAKER, meta=_meta(), parts_out=count,
                                 disk=True, drop_column=True)
-    graph[barrier] = P2PBarrierTask(barrier, p2p_barrier, token, *transfers, spec=spec)
+    graph[barrier] = P2PBarrierTask(barrier, p2p_barrier, token, *map(TaskRef, list(graph)), spec=spec)
     received = [(f'{name}: receive-0{token}', number) for number in range(count)]
     graph.update({key: Task(key, shuffle_unpack, token, number, TaskRef(barrier))
                   for number, key in enumerate(received)})

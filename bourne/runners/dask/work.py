@@ -22,6 +22,7 @@ from bourne.runners.dask.logs import told_apart
 from bourne.runners.dask.outputs import Output, Place, output_of
 from bourne.runners.dask.places import Over, places
 from bourne.runners.dask.shuffle import unframed
+from bourne.runners.dask.trimming import watch
 
 #: Seconds between two looks whether a task is still wanted.
 INTERVAL = 0.2
@@ -88,6 +89,7 @@ def perform(setting: bytes, order: bytes, *arguments: Any) -> Output | bytes:
       TaskFailed: for whatever went wrong.
     """
     worker = get_worker()
+    watch(worker)
     key = worker.get_current_task()
     todo: Order = pickle.loads(order)
     try:
