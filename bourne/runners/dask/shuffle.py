@@ -90,9 +90,11 @@ def framed(output: Output, takers: Mapping[Place, int], number: int, part: int =
     """Every so-many-th block of an output as a frame; see :func:`send`."""
     import pandas as pd
 
+    found = [(place, turn, block) for place, blocks in output.blocks.items() if place in takers
+             for turn, block in enumerate(blocks)]
     rows = [(takers[place], pickle.dumps((number, place, turn, block._replace(ref=None)), protocol=5), block.ref)
-            for place, blocks in output.blocks.items() if place in takers for turn, block in enumerate(blocks)]
-    columns = list(zip(*rows[part::parts], strict=True)) or [(), (), ()]
+            for place, turn, block in found[part::parts]]
+    columns = list(zip(*rows, strict=True)) or [(), (), ()]
     heads, data = (pd.arrays.ArrowExtensionArray(_binary(column)) for column in columns[1:])
     return pd.DataFrame({TAKER: pd.Series(columns[0], dtype='int64'), 'head': heads, 'data': data})
 
