@@ -10,6 +10,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import attrs
+import dask
 import pytest
 from distributed import LocalCluster
 
@@ -18,7 +19,7 @@ from bourne.errors import ExecutionError, OptionsError
 from bourne.io import Sink, Writer, WriteTask
 from bourne.runners.dask import DaskJob, DaskRunner, ledger
 from bourne.sdk.model.portable import portable
-from bourne.sdk.options import PipelineOptions
+from bourne.sdk.options import OptionsWarning, PipelineOptions
 from bourne.sdk.runner import PipelineState
 from tests.clusters import client, cluster
 from tests.dask.gates import Gate, stop_at
@@ -113,6 +114,27 @@ def test_what_cannot_be_detached_is_refused_before_anything_runs(tmp_path: Path)
     assert 'LocalCluster ends with it' in refusal(DaskRunner(cluster=cluster()))
     assert '--adapt' in refusal(DaskRunner(), f'--dask_scheduler={cluster().scheduler_address}', '--adapt=1:2')
     assert not list(tmp_path.iterdir())
+
+
+def test_dasks_own_configuration_says_which_cluster(tmp_path: Path) -> None:
+    with dask.config.set({'scheduler-address': cluster().scheduler_address}):
+        pipeline = beam.Pipeline(options=PipelineOptions(['--runner=dask', '--detach']))
+        pipeline | beam.Create([1]) | beam.io.WriteToText(str(tmp_path / 'out'))
+        job = started(pipeline)
+        assert job.wait_until_finish() == PipelineState.DONE
+    # Without it nothing says where the job is; the cluster still has it.
+    with pytest.raises(OptionsError, match='there is no Dask cluster: say which one by --dask_scheduler'):
+        job.standing()
+    assert job.job in [known.job for known in DaskRunner(client=client()).jobs(PipelineOptions())]
+
+
+def test_options_that_mean_nothing_here_say_so() -> None:
+    pipeline = beam.Pipeline(runner=DaskRunner(client=client()), options=PipelineOptions(['--profile', '--status']))
+    pipeline | beam.Create([1])
+    with pytest.warns(OptionsWarning) as warned:
+        pipeline.run()
+    assert [str(warning.message).split()[0] for warning in warned] == ['--profile', '--status']
+    assert {warning.filename for warning in warned} == {__file__}
 
 
 # -- workers that die --
