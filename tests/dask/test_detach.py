@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import signal
 from collections.abc import Iterator, Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -15,9 +17,12 @@ import pytest
 from distributed import LocalCluster
 
 import bourne as beam
+from bourne.engine.plan.compile import compile_plan
 from bourne.errors import ExecutionError, OptionsError
 from bourne.io import Sink, Writer, WriteTask
 from bourne.runners.dask import DaskJob, DaskRunner, ledger
+from bourne.runners.dask.jobs import hand_over
+from bourne.sdk.graph.graph import Graph
 from bourne.sdk.model.portable import portable
 from bourne.sdk.options import OptionsWarning, PipelineOptions
 from bourne.sdk.runner import PipelineState
@@ -85,6 +90,29 @@ def test_a_failure_arrives_as_it_was_raised(tmp_path: Path) -> None:
     assert job.state == PipelineState.FAILED
     assert job.standing().ended is not None
     assert not list(tmp_path.iterdir())
+
+
+class Elsewhere:
+    """Needs a module to be unpickled that is not there."""
+
+    def __reduce__(self) -> Any:
+        return importlib.import_module, ('no_such_module',)
+
+    def __call__(self, x: int) -> int:
+        return x
+
+
+def test_a_worker_that_lacks_a_module_says_so() -> None:
+    plan = compile_plan(graph_of(Elsewhere()))
+    job = hand_over(plan, client(), shared(), lambda: nullcontext(client()))
+    with pytest.raises(ExecutionError, match="cannot load the pipeline's functions: No module named 'no_such_module'"):
+        job.wait_until_finish()
+
+
+def graph_of(function: Any) -> Graph:
+    pipeline = beam.Pipeline()
+    pipeline | beam.Create([1]) | beam.Map(function)
+    return pipeline.to_graph()
 
 
 def test_a_cancelled_job_writes_nothing(tmp_path: Path) -> None:

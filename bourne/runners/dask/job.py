@@ -7,7 +7,6 @@ it again elsewhere, as another attempt. The ledger on the scheduler says which a
 
 from __future__ import annotations
 
-import pickle
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -23,6 +22,7 @@ from bourne.runners.common.progress import Cancelled, Progress
 from bourne.runners.dask import ledger
 from bourne.runners.dask.batch import run_plan
 from bourne.runners.dask.exchanges import Exchange
+from bourne.runners.dask.places import loaded
 from bourne.runners.dask.work import end_run
 from bourne.sdk.graph.nodes import Write
 from bourne.sdk.model.coders import registry
@@ -90,7 +90,7 @@ def run_name(job: str, attempt: int) -> str:
 
 def drive(data: bytes) -> None:
     """The task of a job; a pickled :class:`JobOrder` says what it is to do."""
-    order = JobOrder(*pickle.loads(data))
+    order = JobOrder(*loaded(data))
     worker = get_worker()
     with worker_client() as client:
         said, attempt = ledger.ask(client, ledger.begin, order.job, order.key, order.name, worker.address)

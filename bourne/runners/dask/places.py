@@ -58,7 +58,7 @@ class Seat:
     """
 
     def __init__(self, setting: bytes, directory: str | None) -> None:
-        self.plan, self.run, self._options, coders = _loaded(setting)
+        self.plan, self.run, self._options, coders = Setting(*loaded(setting))
         registry.load_custom_type_coder_tuples(coders)
         self._folder = RunFolder(directory)
         self.store = OutputStore(self._folder)
@@ -96,9 +96,14 @@ class Seat:
         self._folder.remove()
 
 
-def _loaded(setting: bytes) -> Setting:
+def loaded(data: bytes) -> Any:
+    """What a client has pickled.
+
+    Raises:
+      ExecutionError: if a module is missing here.
+    """
     try:
-        return Setting(*pickle.loads(setting))
+        return pickle.loads(data)
     except ImportError as error:
         raise ExecutionError(
             f"a Dask worker cannot load the pipeline's functions: {error}. Install what is missing on the workers, or "
