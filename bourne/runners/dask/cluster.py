@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import os
 from collections.abc import Iterator
@@ -24,6 +25,17 @@ class _Nanny(Nanny):  # type: ignore[misc]  # distributed has no types for it
     async def instantiate(self) -> Any:
         with main_left_alone():
             return await super().instantiate()
+
+
+class _Client(Client):  # type: ignore[misc]
+    """Waits only so long for a scheduler that lets it connect and then says nothing: Dask itself waits for ever."""
+
+    async def _start(self, timeout: float, **named: Any) -> Any:
+        try:
+            return await asyncio.wait_for(super()._start(timeout=timeout, **named), timeout + 1)
+        except TimeoutError:
+            await self._close(fast=True)
+            raise TimeoutError('it does not answer') from None
 
 
 class _Cluster(LocalCluster):  # type: ignore[misc]
@@ -154,7 +166,7 @@ def _connect(where: Any, timeout: int) -> Client:
     """
     named = where if isinstance(where, dict) else {'address': where}
     try:
-        return Client(**named, timeout=timeout, set_as_default=False)
+        return _Client(**named, timeout=timeout, set_as_default=False)
     except (OSError, TimeoutError, ValueError) as error:
         shown = named.get('scheduler_file') or (where if isinstance(where, str) else repr(where))
         raise OptionsError(f'cannot reach the Dask scheduler {shown} within {timeout} seconds '

@@ -1,0 +1,133 @@
+"""The user's code on workers that cannot import it, what it logs there, and clusters with TLS."""
+
+from __future__ import annotations
+
+import importlib
+import logging
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+from distributed import Client
+from distributed.security import Security
+
+from bourne.errors import OptionsError
+from bourne.runners.dask import DaskRunner
+from bourne.sdk.options import PipelineOptions
+from bourne.sdk.testing.pipeline import TestPipeline
+from bourne.sdk.testing.util import assert_that, equal_to
+from bourne.sdk.transforms.create import Create
+from bourne.sdk.transforms.pardo import Map
+from tests.clusters import shared_runner
+from tests.dask.outside import outside
+
+
+@pytest.fixture(scope='module')
+def elsewhere(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
+    """A cluster that cannot import what the tests make."""
+    with outside(tmp_path_factory.mktemp('elsewhere'), count=1) as cluster, \
+            Client(scheduler_file=str(cluster.file), set_as_default=False) as client:
+        client.wait_for_workers(1)
+        yield client
+
+
+def made(folder: Path, monkeypatch: pytest.MonkeyPatch, name: str, files: dict[str, str]) -> ModuleType:
+    """Writes files and imports a module of them."""
+    for file, text in files.items():
+        path = folder / file
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    monkeypatch.syspath_prepend(folder)
+    importlib.invalidate_caches()
+    module = importlib.import_module(name)
+    for loaded in [one for one in sys.modules if one.partition('.')[0] == name.partition('.')[0]]:
+        monkeypatch.delitem(sys.modules, loaded)
+        monkeypatch.setitem(sys.modules, loaded, module if loaded == name else importlib.import_module(loaded))
+    return sys.modules[name]
+
+
+def check(client: Client, module: ModuleType, *flags: str) -> None:
+    with TestPipeline(DaskRunner(client=client), PipelineOptions(list(flags))) as p:
+        assert_that(p | Create([1, 2]) | Map(module.double), equal_to([2, 4]))
+
+
+def knows(client: Client, name: str) -> bool:
+    """Whether the worker can import a module."""
+    def find() -> bool:
+        import importlib.util
+
+        return importlib.util.find_spec(name) is not None
+
+    found, = client.run(find).values()
+    assert isinstance(found, bool)
+    return found
+
+
+def test_own_modules_travel_with_the_functions(elsewhere: Client, tmp_path: Path,
+                                               monkeypatch: pytest.MonkeyPatch) -> None:
+    module = made(tmp_path, monkeypatch, 'by_value', {
+        'by_value.py': 'import by_value_too\ndef double(x):\n    return by_value_too.times(x, 2)\n',
+        'by_value_too.py': 'def times(x, y):\n    return x * y\n'})
+    check(elsewhere, module)
+    assert not knows(elsewhere, 'by_value')
+
+
+def test_a_module_is_uploaded(elsewhere: Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    module = made(tmp_path, monkeypatch, 'uploaded_module', {
+        'uploaded_module.py': 'def double(x):\n    import uploaded_module\n    return uploaded_module.FACTOR * x\n'
+                              'FACTOR = 2\n'})
+    check(elsewhere, module, f'--upload={tmp_path / "uploaded_module.py"}')
+    assert knows(elsewhere, 'uploaded_module')
+
+
+@pytest.mark.parametrize('slash', ['', '/'])
+def test_a_package_is_uploaded(elsewhere: Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, slash: str) -> None:
+    name = f'uploaded_package_{len(slash)}'
+    module = made(tmp_path / 'tests', monkeypatch, f'{name}.inner.deep', {
+        f'{name}/__init__.py': '', f'{name}/inner/__init__.py': '', f'{name}/factor.txt': '2',
+        f'{name}/inner/deep.py': f'from {name}.other import factor\ndef double(x):\n    return factor() * x\n',
+        f'{name}/other.py': 'from pathlib import Path\ndef factor():\n'
+                            '    return int(Path(__file__).with_name("factor.txt").read_text())\n'})
+    check(elsewhere, module, f'--upload={tmp_path / "tests" / name}{slash}')
+    assert knows(elsewhere, name)
+
+
+def test_what_cannot_be_uploaded(elsewhere: Client, tmp_path: Path) -> None:
+    p = TestPipeline(DaskRunner(client=elsewhere), PipelineOptions([f'--upload={tmp_path / "nothing"}']))
+    p | Create([1])
+    with pytest.raises(OptionsError, match=r'--upload=.*nothing: this is no directory, and no file that'):
+        p.run()
+
+
+def test_logs_arrive_with_the_label(caplog: pytest.LogCaptureFixture) -> None:
+    def tell(x: int) -> int:
+        logging.getLogger('mine').warning('got %d', x)
+        return x
+
+    with caplog.at_level(logging.INFO), TestPipeline(shared_runner()) as p:
+        assert_that(p | Create([7]) | 'step' >> Map(tell), equal_to([7]))
+    record, = (one for one in caplog.records if one.name == 'mine')
+    assert record.getMessage() == '[step] got 7'
+    assert record.levelno == logging.WARNING
+    assert record.bourne_transform == 'step'  # type: ignore[attr-defined]
+    assert record.bourne_worker.startswith('tcp://')  # type: ignore[attr-defined]
+
+
+@pytest.mark.skipif(shutil.which('openssl') is None, reason='openssl makes the certificate')
+def test_a_cluster_with_tls(tmp_path: Path) -> None:
+    key, certificate = tmp_path / 'key.pem', tmp_path / 'certificate.pem'
+    subprocess.run(['openssl', 'req', '-x509', '-newkey', 'rsa:2048', '-nodes', '-days', '1', '-subj', '/CN=bourne',
+                    '-keyout', key, '-out', certificate], check=True, capture_output=True)
+    flags = ['--tls-ca-file', str(certificate), '--tls-cert', str(certificate), '--tls-key', str(key),
+             '--protocol', 'tls']
+    security = Security(tls_ca_file=str(certificate), tls_client_cert=str(certificate), tls_client_key=str(key),
+                        require_encryption=True)
+    with outside(tmp_path, *flags, count=1) as cluster:
+        assert cluster.address.startswith('tls://')
+        with Client(cluster.address, security=security, set_as_default=False) as client, \
+                TestPipeline(DaskRunner(client=client)) as p:
+            assert_that(p | Create([1, 2]) | Map(str), equal_to(['1', '2']))
