@@ -25,7 +25,8 @@ def mixed() -> Iterator[Client]:
     workers = {'plain': {'nthreads': 1, 'memory_limit': 1 << 30},
                'strong': {'nthreads': 2, 'memory_limit': 2 << 30, 'resources': {'GPU': 1}}}
     specification = {name: {'cls': Nanny, 'options': {**common, **options}} for name, options in workers.items()}
-    scheduler = {'cls': Scheduler, 'options': {'dashboard': False, 'host': '127.0.0.1', 'port': 0}}
+    scheduler = {'cls': Scheduler, 'options': {'dashboard': False, 'dashboard_address': ':0', 'host': '127.0.0.1',
+                                                    'port': 0}}
     with SpecCluster(specification, scheduler, silence_logs=50) as cluster, \
             Client(cluster, set_as_default=False) as client:
         yield client
