@@ -17,9 +17,9 @@ from bourne.engine.ends import check_ends
 from bourne.engine.epoch import Command, Commit, Committed, Epoch, Event, Finish, Release, RunStage, StageDone
 from bourne.engine.exchange import WHOLE, Partitioned, Route, Router, route
 from bourne.engine.executor import Executor
-from bourne.engine.plan.stage import Op, Plan, Stage
+from bourne.engine.plan.stage import MergeCombine, Op, Plan, Stage
 from bourne.engine.program.notes import annotate
-from bourne.engine.sizing import Sizing, total
+from bourne.engine.sizing import Sizing
 from bourne.engine.task import Run, Task, TaskResult
 from bourne.sdk.graph.nodes import MAIN, Read, Write
 from bourne.sdk.model.metric import MetricsContainer, elements_name
@@ -157,14 +157,18 @@ class Driver:
         """The blocks that each task of a stage takes, by collection."""
         names = dict.fromkeys(stage.inputs)
         way = route(stage.entry, self._partitions(stage))
-        size = sum(total(part) for name in names for part in self._blocks[name][way])
-        count = self._sizing.partitions(size, self._width) if self._shards(stage) is None else way.partitions
+        blocks = (block for name in names for part in self._blocks[name][way] for block in part)
+        combined = isinstance(stage.ops[0].payload, MergeCombine)
+        count = way.partitions if self._shards(stage) is not None else \
+            self._sizing.partitions(blocks, self._width, combined)
+        if way is WHOLE:  # what stays as it is cannot be cut
+            count = max(1, min(count, max(len(self._blocks[name][way][0]) for name in names)))
         taken: list[dict[str, list[Block]]] = [{} for _ in range(count)]
         for name in names:
             kept = self._blocks[name][way]
             parts = _deal(kept[0], count) if way is WHOLE else _put_together(kept, count)
-            for part, blocks in zip(taken, parts, strict=True):
-                part[name] = blocks
+            for part, some in zip(taken, parts, strict=True):
+                part[name] = some
         return taken
 
     @staticmethod

@@ -10,11 +10,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
+from bourne.engine.blocks import Block
 from bourne.engine.keyhash import KEY_GROUPS
 from bourne.sdk.model.source import Source
 
-#: Data of fewer bytes is not worth another task.
-LEAST = 1 << 20
+#: Of what was combined already, fewer bytes are not worth another task. Of all else nobody knows what an element costs.
+LEAST = 64 << 10
 #: The most partitions of an exchange.
 MOST = min(4096, KEY_GROUPS)
 
@@ -49,11 +50,19 @@ class Sizing(NamedTuple):
             return self.slots
         return min(MOST, _power(max(2 * self.slots, 2 * size // self.portion)))
 
-    def partitions(self, size: int, width: int) -> int:
-        """How many tasks take so many bytes: a divisor of ``width``."""
+    def partitions(self, blocks: Iterable[Block], width: int, combined: bool = False) -> int:
+        """How many tasks take some blocks: a divisor of ``width``.
+
+        Args:
+          blocks: the blocks.
+          width: into how many partitions they were dealt out.
+          combined: they hold what is left of many elements.
+        """
         if self.portion is None:
             return width
-        return min(width, _power(max(-(-size // self.portion), min(self.slots, -(-size // LEAST)))))
+        size, elements = _total(blocks)
+        wanted = min(self.slots, elements, -(-size // LEAST) if combined else elements)
+        return min(width, _power(max(1, wanted, -(-size // self.portion))))
 
 
 def _power(number: int) -> int:
@@ -61,6 +70,10 @@ def _power(number: int) -> int:
     return 1 << max(0, number - 1).bit_length()
 
 
-def total(blocks: Iterable[Any]) -> int:
-    """About how many bytes blocks have together."""
-    return sum(block.size for block in blocks)
+def _total(blocks: Iterable[Block]) -> tuple[int, int]:
+    """About how many bytes, and how many elements, blocks have together."""
+    size = elements = 0
+    for block in blocks:
+        size += block.size
+        elements += block.elements
+    return size, elements
