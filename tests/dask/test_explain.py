@@ -31,8 +31,9 @@ def explained(path: Path, capsys: pytest.CaptureFixture[str], *arguments: str) -
 @pytest.mark.parametrize(('flags', 'expected'), [
     ([], """\
 on Dask:
-  stage 2: whole up to {whole}, picked tasks up to {combined}, since it is combined where it is made, else P2P shuffle
-  stage 3: whole up to {whole}, picked tasks up to {least}, else P2P shuffle
+  stage 2: whole up to {whole}, as is likely of what is combined where it is made; \
+picked tasks up to 1,000 of them and a quarter of the workers' memory; else P2P shuffle
+  stage 3: whole up to {whole}; picked tasks up to 1,000 of them and a quarter of the workers' memory; else P2P shuffle
 """),
     (['--exchange=p2p'], """\
 on Dask:
@@ -49,8 +50,7 @@ def test_the_plan_says_which_exchange_and_why(flags: list[str], expected: str, t
                                               capsys: pytest.CaptureFixture[str]) -> None:
     out = explained(tmp_path / 'script.py', capsys, '--plan', '--runner=dask', *flags)
     assert out.startswith('stage 1: ')
-    sizes = {'whole': exchanges.WHOLE_MOST, 'least': exchanges.P2P_LEAST, 'combined': exchanges.P2P_LEAST_COMBINED}
-    assert out.endswith(expected.format(**{name: readable(size) for name, size in sizes.items()}))
+    assert out.endswith(expected.format(whole=readable(exchanges.WHOLE_MOST)))
 
 
 def test_it_says_so_only_for_dask_and_with_the_plan(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

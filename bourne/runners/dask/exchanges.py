@@ -26,10 +26,10 @@ AUTO, ONLY_P2P, ONLY_TASKS = 'auto', 'p2p', 'tasks'
 
 #: Up to so many bytes everything goes to everybody: it costs less than the tasks that would take it apart.
 WHOLE_MOST = 8 << 20
-#: From so many bytes on the P2P shuffle is worth its start (see docs/scaling.md).
-P2P_LEAST = 32 << 20
-#: From so many on even where combiners have made the elements few: then there are few for each task.
-P2P_LEAST_COMBINED = 256 << 20
+#: From so many picked tasks on the P2P shuffle is quicker (see docs/scaling.md).
+PICKED_MOST = 1000
+#: From this share of the workers' memory on outputs would be read from disk again for each part that is picked.
+MEMORY_SHARE = 1 / 4
 
 
 class Exchange(NamedTuple):
@@ -58,45 +58,58 @@ def _tasks(number: int) -> str:
     return '1 task' if number == 1 else f'{number:,} tasks'
 
 
-def choose(stage: Stage, size: int, makers: int, takers: int, whole: int, wanted: str) -> Exchange:
+class Given(NamedTuple):
+    """What the choice follows from.
+
+    Attributes:
+      size: about how many bytes the elements take.
+      makers: how many tasks made them.
+      takers: how many tasks the stage has.
+      whole: how many bytes these makers made in all, for others as well.
+      memory: how many bytes of memory all workers have.
+    """
+
+    size: int
+    makers: int
+    takers: int
+    whole: int
+    memory: int
+
+
+def choose(stage: Stage, given: Given, wanted: str = AUTO) -> Exchange:
     """Chooses the exchange of a stage whose input is there.
 
     Args:
       stage: the stage.
-      size: about how many bytes it takes.
-      makers: how many tasks made them.
-      takers: how many tasks it has.
-      whole: how many bytes these made in all.
+      given: what is known of the input.
       wanted: what ``--exchange`` says.
     """
-    def is_(kind: str, why: str) -> Exchange:
-        return Exchange(kind, why, size, makers, takers)
+    kind, why = _choice(stage, given, wanted)
+    return Exchange(kind, why, given.size, given.makers, given.takers)
 
+
+def _choice(stage: Stage, given: Given, wanted: str) -> tuple[str, str]:
     if stage.entry not in (BY_KEY, SPREAD):
-        return is_(WHOLE, 'nothing has to be dealt out')
-    if wanted == ONLY_P2P and size:
-        return is_(P2P, '--exchange=p2p says so')
-    if takers == 1 and whole <= 2 * size + WHOLE_MOST:
-        return is_(WHOLE, 'one task takes everything')
-    if wanted != ONLY_TASKS and size >= _least(stage):
-        missing = missing_packages()
-        if not missing:
-            return is_(P2P, f'it is more than {readable(_least(stage))}')
-        return is_(PICKED, f'{" and ".join(missing)}, which the P2P shuffle needs, are not installed')
-    if whole <= WHOLE_MOST:
-        return is_(WHOLE, f'it is less than {readable(WHOLE_MOST)}')
+        return WHOLE, 'nothing has to be dealt out'
+    if wanted == ONLY_P2P and given.size:
+        return P2P, '--exchange=p2p says so'
+    if given.takers == 1 and given.whole <= 2 * given.size + WHOLE_MOST:
+        return WHOLE, 'one task takes everything'
+    if given.whole <= WHOLE_MOST:
+        return WHOLE, f'it is less than {readable(WHOLE_MOST)}'
     if wanted == ONLY_TASKS:
-        return is_(PICKED, '--exchange=tasks says so')
-    return is_(PICKED, f'it is less than {readable(_least(stage))}{" and combined" if is_combined(stage) else ""}')
-
-
-def is_combined(stage: Stage) -> bool:
-    """True if what the stage takes was combined where it was made."""
-    return isinstance(stage.ops[0].payload, MergeCombine)
-
-
-def _least(stage: Stage) -> int:
-    return P2P_LEAST_COMBINED if is_combined(stage) else P2P_LEAST
+        return PICKED, '--exchange=tasks says so'
+    pairs = given.makers * given.takers
+    if pairs > PICKED_MOST:
+        reason = f'there would be {pairs:,} picked tasks'
+    elif given.size > MEMORY_SHARE * given.memory:
+        reason = f'it is more than a quarter of the memory of the workers ({readable(given.memory)})'
+    else:
+        return PICKED, f'there are no more than {PICKED_MOST:,} of them, and the workers have memory for them'
+    missing = missing_packages()
+    if missing:
+        return PICKED, f'{" and ".join(missing)}, which the P2P shuffle needs, are not installed; {reason}'
+    return P2P, reason
 
 
 def planned(plan: Plan, wanted: str = AUTO) -> dict[str, str]:
@@ -109,6 +122,7 @@ def _planned(stage: Stage, wanted: str) -> str:
         return f'{P2P}: --exchange=p2p says so'
     if wanted == ONLY_TASKS:
         return f'{WHOLE} up to {readable(WHOLE_MOST)}, else {PICKED}: --exchange=tasks says so'
-    combined = ', since it is combined where it is made' if is_combined(stage) else ''
-    return (f'{WHOLE} up to {readable(WHOLE_MOST)}, {PICKED} up to {readable(_least(stage))}{combined}, '
-            f'else {P2P}')
+    likely = ', as is likely of what is combined where it is made' if isinstance(
+        stage.ops[0].payload, MergeCombine) else ''
+    return (f'{WHOLE} up to {readable(WHOLE_MOST)}{likely}; {PICKED} up to {PICKED_MOST:,} of them and a quarter of '
+            f"the workers' memory; else {P2P}")

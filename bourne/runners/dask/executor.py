@@ -8,6 +8,7 @@ come from a task that was run several times; the first answer that arrives count
 from __future__ import annotations
 
 import pickle
+import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
@@ -119,7 +120,8 @@ class DaskExecutor:
         assert self._plan is not None
         assert self._run is not None
         number = self._plan.stages.index(stage)
-        made = Builder(stage, number, self._run.id, self._setting[0], self._sizes, self._exchange).build(tasks)
+        made = Builder(stage, number, self._run.id, self._setting[0], self._sizes, self._memory(),
+                       self._exchange).build(tasks)
         if made.exchange is not None:
             self.exchanges[stage.name] = made.exchange
         self.tasks[stage.name] = len(made.graph)
@@ -207,8 +209,13 @@ class DaskExecutor:
             if isinstance(answer, list) and answer:
                 raise unpack(answer[0])
 
+    def _memory(self) -> int:
+        """How many bytes of memory the workers may take; as if there were no limit where none is set."""
+        limits = [worker['memory_limit'] for worker in self.client.scheduler_info(n_workers=-1)['workers'].values()]
+        return sum(limits) if limits and all(limits) else sys.maxsize
+
     def memory(self) -> int:
-        """How many bytes of memory the workers have, as the scheduler was last told; 0 if it is not known."""
+        """How many bytes of memory the workers have taken, as the scheduler was last told; 0 if it is not known."""
         with suppress(Exception):
             workers = self.client.scheduler_info(n_workers=-1)['workers'].values()
             return sum(int(worker['metrics'].get('memory', 0)) for worker in workers)

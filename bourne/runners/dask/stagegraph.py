@@ -14,7 +14,7 @@ from bourne.engine.exchange import WHOLE as STAY
 from bourne.engine.exchange import Route
 from bourne.engine.plan.stage import Stage
 from bourne.runners.dask import exchanges
-from bourne.runners.dask.exchanges import Exchange
+from bourne.runners.dask.exchanges import Exchange, Given
 from bourne.runners.dask.outputs import Output, Place, Whereabouts
 from bourne.runners.dask.shuffle import shuffled
 from bourne.runners.dask.work import Order, collect, describe, perform, pick
@@ -76,16 +76,18 @@ class Builder:
       run: the run's id.
       setting: the key of what all tasks of the run need.
       sizes: about how many bytes the output of each task has, by key.
+      memory: how many bytes of memory all workers have.
       wanted: what ``--exchange`` says.
     """
 
-    def __init__(self, stage: Stage, number: int, run: str, setting: str, sizes: Mapping[Any, int],
+    def __init__(self, stage: Stage, number: int, run: str, setting: str, sizes: Mapping[Any, int], memory: int,
                  wanted: str) -> None:
         self._stage = stage
         self._number = number
         self._run = run
         self._setting = TaskRef(setting)
         self._sizes = sizes
+        self._memory = memory
         self._wanted = wanted
         self._naming = Naming.of(stage, run, number)
         self._graph: dict[Any, Any] = {}
@@ -145,8 +147,9 @@ class Builder:
             makers.update((block.ref.key, None) for blocks in task.blocks.values() for block in blocks
                           if isinstance(block.ref, Whereabouts))
         size = sum(block.size for task in tasks for blocks in task.blocks.values() for block in blocks)
-        exchange = exchanges.choose(self._stage, size, len(makers), len(tasks),
-                                    sum(self._sizes.get(key, 0) for key in makers), self._wanted)
+        whole = sum(self._sizes.get(key, 0) for key in makers)
+        exchange = exchanges.choose(self._stage, Given(size, len(makers), len(tasks), whole, self._memory),
+                                    self._wanted)
         if not all(isinstance(block.ref, Whereabouts) for task in tasks for blocks in task.blocks.values()
                    for block in blocks):
             exchange = exchange._replace(kind=exchanges.WHOLE, why='the client made some of it')
