@@ -28,6 +28,8 @@ TASKS = 'bourne on Dask, picked tasks'
 P2P = 'bourne on Dask, P2P'
 #: How many keys the tuples have, and into how many tasks each side of the exchange is cut.
 KEYS, CUTS = 100_003, 256
+#: About how many bytes a tuple takes in memory.
+TUPLE = 120
 #: Tasks that have nothing to do.
 IDLE = 500
 #: What each of the workers of the run past memory has, in MB.
@@ -114,23 +116,25 @@ def _wordcount_bag(path: Path, client: Any) -> tuple[int, int]:
 
 
 class Cut(Made):
-    """Elements that say that they are so many bytes, so that they are read in so many tasks.
+    """Elements that are read in so many tasks.
 
     Args:
       count: how many elements.
       make: see :class:`~benchmarks.sources.Made`.
       cuts: into how many splits.
+      size: how many bytes each of them says that it has.
     """
 
-    def __init__(self, count: int, make: Callable[[int, int], list[Any]], cuts: int) -> None:
+    def __init__(self, count: int, make: Callable[[int, int], list[Any]], cuts: int, size: int = 64 << 20) -> None:
         super().__init__(count, make)
         self.cuts = cuts
+        self.bytes = size
 
     def splits(self, desired: int = 1) -> list[tuple[int, int]]:
         return super().splits(self.cuts)
 
     def size(self, split: tuple[int, int]) -> int:
-        return 64 << 20
+        return self.bytes
 
 
 def _tuples(start: int, stop: int) -> list[tuple[int, int]]:
@@ -152,8 +156,10 @@ def _grouped_by_hand(count: int) -> list[tuple[int, int]]:
 
 
 def _grouped(count: int, client: Any, cuts: int, **options: Any) -> list[tuple[int, int]]:
-    with on_dask(client, **options) as p:
-        totals = (p | beam.io.Read(Cut(count, _tuples, cuts)) | beam.GroupByKey() | beam.Map(_group)
+    # As many tasks as on a cluster of a hundred workers, on either side of the exchange.
+    size = count * TUPLE // cuts
+    with on_dask(client, task_size=size, **options) as p:
+        totals = (p | beam.io.Read(Cut(count, _tuples, cuts, size)) | beam.GroupByKey() | beam.Map(_group)
                   | beam.CombinePerKey(sum))
         read = collect('grouped', totals)
     return read()

@@ -119,6 +119,8 @@ class DaskOptions(PipelineOptions):
     memory_limit: int | None
     adapt: tuple[int, int] | None
     exchange: str
+    #: Bytes, or None: 64 MiB, or an eighth of a worker's memory if that is less.
+    task_size: int | None
     retries: int
     upload: list[str]
     same_version: list[str]
@@ -144,6 +146,9 @@ class DaskOptions(PipelineOptions):
         parser.add_argument('--exchange', choices=('auto', 'p2p', 'tasks'), default='auto',
                             help="how elements come to the tasks that group them: by Dask's P2P shuffle, by plain "
                                  'tasks, or by whichever suits their size')
+        parser.add_argument('--task_size', type=_size,
+                            help='about how much data a task takes, such as 16MB: the less, the more tasks; by default '
+                                 "64MiB, or an eighth of a worker's memory if that is less")
         parser.add_argument('--retries', type=_whole_number, default=0,
                             help='how often a task whose function failed is run again; those of lost workers are '
                                  'always run again')

@@ -115,7 +115,7 @@ def run_plan(plan: Plan, client: Client, options: PipelineOptions, run_id: str |
     """
     dask, local = options.view_as(DaskOptions), options.view_as(LocalOptions)
     threads, memory = means(client)
-    executor = DaskExecutor(client, sizing(threads, memory), dask.exchange, dask.retries, dask.upload)
+    executor = DaskExecutor(client, sizing(threads, memory, dask.task_size), dask.exchange, dask.retries, dask.upload)
     metrics = MetricsContainer() if metrics is None else metrics
     progress = watching or Progress(executor.memory)
     result = DaskResult(plan, metrics, progress)
@@ -146,9 +146,9 @@ def means(client: Client) -> tuple[int, int]:
     return max(1, threads), memory
 
 
-def sizing(threads: int, memory: int) -> Sizing:
-    """How work is cut for so many threads that have so many bytes each."""
-    return Sizing(threads * TASKS_PER_THREAD, max(1 << 20, min(PORTION, int(memory * SHARE))))
+def sizing(threads: int, memory: int, task_size: int | None = None) -> Sizing:
+    """How work is cut for so many threads that have so many bytes each, unless it is said how much a task takes."""
+    return Sizing(threads * TASKS_PER_THREAD, task_size or max(1 << 20, min(PORTION, int(memory * SHARE))))
 
 
 def _groups(local: LocalOptions, memory: int) -> int:

@@ -14,8 +14,6 @@ from contextlib import suppress
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from tornado.ioloop import PeriodicCallback
-
 if TYPE_CHECKING:
     from distributed import Worker
 
@@ -40,10 +38,11 @@ def watch(worker: Worker) -> None:
     worker._bourne_watched = True
     limit = worker.memory_manager.memory_limit
     if limit and _trim() is not None:
-        worker.loop.add_callback(PeriodicCallback(lambda: _look(worker, limit), INTERVAL * 1000).start)
+        worker.loop.add_callback(_look, worker, limit)
 
 
 def _look(worker: Worker, limit: int) -> None:
+    worker.loop.call_later(INTERVAL, _look, worker, limit)
     if worker.monitor.get_process_memory() > SHORT * limit:
         if (pyarrow := sys.modules.get('pyarrow')) is not None:
             pyarrow.default_memory_pool().release_unused()
