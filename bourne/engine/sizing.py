@@ -48,7 +48,7 @@ class Sizing(NamedTuple):
         """Into how many partitions an exchange deals out, if about so many bytes are read."""
         if self.portion is None:
             return self.slots
-        return min(MOST, _power(max(2 * self.slots, 2 * size // self.portion)))
+        return min(MOST, _power(max(2 * self.slots, -(-size // self.portion))))
 
     def partitions(self, blocks: Iterable[Block], width: int, combined: bool = False) -> int:
         """How many tasks take some blocks: a divisor of ``width``.
