@@ -17,7 +17,7 @@ from bourne.engine.ends import check_ends
 from bourne.engine.epoch import Command, Commit, Committed, Epoch, Event, Finish, Release, RunStage, StageDone
 from bourne.engine.exchange import WHOLE, Partitioned, Route, Router, route
 from bourne.engine.executor import Executor
-from bourne.engine.plan.stage import MergeCombine, Op, Plan, Stage
+from bourne.engine.plan.stage import SPREAD, MergeCombine, Op, Plan, Stage
 from bourne.engine.program.notes import annotate
 from bourne.engine.sizing import Sizing
 from bourne.engine.task import Run, Task, TaskResult
@@ -166,7 +166,7 @@ class Driver:
         taken: list[dict[str, list[Block]]] = [{} for _ in range(count)]
         for name in names:
             kept = self._blocks[name][way]
-            parts = _deal(kept[0], count) if way is WHOLE else _put_together(kept, count)
+            parts = _deal(kept[0], count) if way is WHOLE else _put_together(kept, count, way.kind == SPREAD)
             for part, some in zip(taken, parts, strict=True):
                 part[name] = some
         return taken
@@ -215,11 +215,17 @@ def _deal(items: list[Any], hands: int) -> list[list[Any]]:
     return [items[len(items) * number // hands:len(items) * (number + 1) // hands] for number in range(hands)]
 
 
-def _put_together(partitions: Partitioned, count: int) -> Partitioned:
-    """Partitions as fewer ones, each made of neighbours. The buckets of a partition are not those of a larger one."""
+def _put_together(partitions: Partitioned, count: int, spread: bool) -> Partitioned:
+    """Partitions as fewer ones. The buckets of a partition are not those of a larger one.
+
+    Those of key groups are made of neighbours. Elements that were spread are in neighbouring partitions one after the
+    other, so there neighbours are kept apart: else of a few elements some tasks would have several, and others none.
+    """
     several = len(partitions) // count
     if several == 1:
         return partitions
+    if spread:
+        return [[block for part in partitions[start::count] for block in part] for start in range(count)]
     return [[block._replace(bucket=None) for part in partitions[start:start + several] for block in part]
             for start in range(0, len(partitions), several)]
 

@@ -61,18 +61,20 @@ class Router:
       memory: how many bytes a task that groups may have in memory, or ``None`` for no limit. Where it looks as if a
         partition will exceed them, elements that go by key are dealt out into the buckets of partitions at once.
       readers: for collections that go by key, who groups them: it is named where an element cannot be grouped.
+      first: the partition that the first element of a spread collection goes to; tasks begin at different ones.
 
     Attributes:
       size: about how many bytes were taken, for all routes together.
     """
 
     def __init__(self, routes: Mapping[str, Iterable[Route]], store: BlockStore, memory: int | None = None,
-                 readers: Mapping[str, Stage] = MappingProxyType({})) -> None:
+                 readers: Mapping[str, Stage] = MappingProxyType({}), first: int = 0) -> None:
         # As many tasks make a partition as there are partitions, so that it is about as large as what a task puts.
         self._enough = math.inf if memory is None else memory // 2
         self._packer = store.packer(MOST_WAITING if memory is None else min(MOST_WAITING, memory // 4))
         self._readers = readers
-        self._turn = 0
+        self._first = first
+        self._dealt: Counter[str] = Counter()
         self.size = 0
         self._sizes: Counter[tuple[str, Route]] = Counter()
         self._blocks: dict[str, dict[Route, Partitioned]] = {
@@ -87,8 +89,9 @@ class Router:
             cannot be pickled, and must be. If the disk is full.
           bourne.errors.KeyEncodingError: if a key has no deterministic encoding.
         """
-        self._turn += 1
         size = estimate(bundle)
+        turn = self._first + self._dealt[collection]
+        self._dealt[collection] += len(bundle.values)
         for way in self._blocks[collection]:
             self.size += size
             self._sizes[collection, way] += size
@@ -96,7 +99,7 @@ class Router:
                 self._deal(collection, bundle, way, size)
                 continue
             with self._blaming(collection):
-                pieces = partition(bundle, way, self._turn)
+                pieces = partition(bundle, way, turn)
             for number, piece in enumerate(pieces):
                 if piece.values:
                     self._packer.add((collection, way, number, None), piece, share(size, piece, bundle))
@@ -144,7 +147,7 @@ def partition(bundle: Bundle, way: Route, turn: int = 0, among: range | None = N
     Args:
       bundle: the elements; pairs if they go by key.
       way: the route.
-      turn: a number that differs from bundle to bundle, so that small ones do not all begin with partition 0.
+      turn: the partition that a spread bundle begins with, modulo their number: each goes on where another ended.
       among: for elements that go by key, the partitions that they are known to go to; only these are returned.
 
     Raises:

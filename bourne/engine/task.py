@@ -154,7 +154,7 @@ class StageInstance:
 
     def _perform(self, task: Task, report: Report) -> TaskResult:
         program = self._program
-        router = Router(task.routes, self._store, self._run.group_memory, self._readers)
+        router = Router(task.routes, self._store, self._run.group_memory, self._readers, task.number)
         pace = Pace(self._target, FIRST)
         writers: dict[str, Writer[Any]] = {}
 

@@ -10,9 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bourne.engine.bundle import Bundle, from_rows
-from bourne.engine.exchange import Route, partition
+from bourne.engine.exchange import Route, Router, partition
 from bourne.engine.plan.stage import BY_KEY, SPREAD
 from bourne.errors import ExecutionError, KeyEncodingError
+from bourne.runners.dask.outputs import OutputStore
 from bourne.sdk.model.keys import encode_key
 from bourne.sdk.testing import strategies
 
@@ -58,6 +59,17 @@ def test_single_elements_do_not_all_go_to_the_first_partition() -> None:
     seen = {number for turn in range(4) for number, piece in enumerate(
         partition(Bundle([('k', 1)]), Route(SPREAD, 4), turn)) if piece.values}
     assert seen == {0, 1, 2, 3}
+
+
+@given(st.lists(st.integers(1, 5), max_size=6), st.integers(1, 7), st.integers(0, 9))
+def test_what_comes_in_several_bundles_is_spread_as_evenly(sizes: list[int], partitions: int, first: int) -> None:
+    way = Route(SPREAD, partitions)
+    router = Router({'numbers': [way]}, OutputStore(None), first=first)
+    for size in sizes:
+        router.add('numbers', Bundle(list(range(size))))
+    dealt = [sum(block.elements for block in blocks) for blocks in router.blocks['numbers'][way]]
+    assert sum(dealt) == sum(sizes)
+    assert max(dealt) - min(dealt) <= 1
 
 
 def test_the_order_within_a_partition_is_kept() -> None:
