@@ -59,17 +59,19 @@ def registered(client: Client, plugin: WorkerPlugin) -> Iterator[None]:
 
 
 @contextmanager
-def own_cluster(workers: int = 2, configuration: dict[str, Any] | None = None, **named: Any) -> Iterator[Client]:
+def own_cluster(workers: int = 2, configuration: dict[str, Any] | None = None,
+                kind: type[LocalCluster] = LocalCluster, **named: Any) -> Iterator[Client]:
     """A cluster that may be damaged: a client of it.
 
     Args:
       workers: how many there are; nannies replace those that end.
       configuration: of Dask.
+      kind: the cluster's class.
       named: further arguments of ``LocalCluster``.
     """
     named = {'memory_limit': '2GiB', 'threads_per_worker': 1, **named}
     patient = {'distributed.scheduler.allowed-failures': 10, 'distributed.deploy.lost-worker-timeout': '1 hour'}
     with dask.config.set({**patient, **(configuration or {})}), \
-            LocalCluster(n_workers=workers, dashboard_address='127.0.0.1:0', silence_logs=50, **named) as cluster, \
+            kind(n_workers=workers, dashboard_address='127.0.0.1:0', silence_logs=50, **named) as cluster, \
             Client(cluster, set_as_default=False) as client:
         yield client

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
+import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,6 +17,7 @@ from bourne.engine.sizing import Sizing
 from bourne.io.textio import ReadFromText, WriteToText
 from bourne.runners.common.progress import Progress
 from bourne.runners.dask import DaskRunner
+from bourne.runners.dask.executor import DaskExecutor
 from bourne.sdk.metrics import Metrics
 from bourne.sdk.model.combinefn import CombineFn
 from bourne.sdk.model.dofn import DoFn
@@ -176,3 +179,26 @@ def test_who_holds_finished_outputs_is_killed_between_two_stages(mortals: Client
     monkeypatch.setattr(Progress, 'stage_done', kill_holder)
     run(mortals, tmp_path)
     assert killed
+
+
+def test_who_has_an_answer_is_killed_before_it_is_fetched(mortals: Client, tmp_path: Path,
+                                                          monkeypatch: pytest.MonkeyPatch) -> None:
+    processes = mortals.run(os.getpid)
+    ended = DaskExecutor._next
+    lost = []
+
+    def kill_holder(self: DaskExecutor, *given: Any) -> list[Any]:
+        batch = ended(self, *given)
+        if not lost:
+            lost.append(batch[0].key)
+            holder, *_ = mortals.who_has([batch[0]])[batch[0].key]
+            os.kill(processes[holder], signal.SIGKILL)
+            deadline = time.monotonic() + 30
+            while batch[0].status == 'finished' and time.monotonic() < deadline:
+                threading.Event().wait(0.001)
+            assert batch[0].status == 'lost'
+        return batch
+
+    monkeypatch.setattr(DaskExecutor, '_next', kill_holder)
+    run(mortals, tmp_path)
+    assert lost

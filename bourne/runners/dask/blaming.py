@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
@@ -21,6 +22,10 @@ from bourne.runners.dask.work import TaskFailed
 if TYPE_CHECKING:
     from distributed import Client, Future
 
+logger = logging.getLogger('bourne')
+
+#: Seconds between two looks whether there are workers.
+INTERVAL = 10.0
 #: The topic of Dask's event log where nannies say that they ended a worker for its memory.
 MEMORY_TOPIC = 'worker-restart-memory'
 
@@ -37,6 +42,7 @@ class Blaming:
         self._address = client.scheduler.address if client.scheduler is not None else 'unknown'
         self._what: dict[str, str] = {}
         self._since = time.time()
+        self._next_look = time.monotonic() + INTERVAL
 
     def watch(self, stage: Stage, made: StageGraph, tasks: Sequence[Task]) -> None:
         """Remembers what the tasks of a stage are, for when one of them fails."""
@@ -97,13 +103,17 @@ class Blaming:
         return {}
 
     def check_connection(self) -> None:
-        """Finds out whether the scheduler is still there.
+        """Finds out whether the scheduler is still there, and warns if there are no workers.
 
         Raises:
           ExecutionError: if it is not.
         """
         if self._client.status not in ('running', 'newly-created'):
             raise self._gone('')
+        if time.monotonic() >= self._next_look:
+            self._next_look = time.monotonic() + INTERVAL
+            if not self._client.scheduler_info(n_workers=-1)['workers']:
+                logger.warning('the Dask cluster at %s has no workers; the run waits until one comes', self._address)
 
     def _gone(self, detail: str) -> ExecutionError:
         said = f' ({detail})' if detail else ''

@@ -10,13 +10,18 @@ from contextlib import ExitStack, contextmanager
 from typing import Any
 
 from dask import config
-from distributed import Client, LocalCluster, Nanny, default_client, get_client
+from distributed import Client, LocalCluster, Nanny, Status, default_client, get_client
 from distributed.deploy.cluster import Cluster
 
 from bourne.engine.memory import default_budget
 from bourne.errors import OptionsError
 from bourne.runners.common.spawning import main_left_alone
 from bourne.sdk.options import DaskOptions, LocalOptions
+
+#: The seconds at which it is looked whether a worker that is gone has to be replaced, since its nanny does not.
+PATIENCE = (0.5, 5.0)
+#: The states of a nanny that does not start a worker any more.
+LEAVING = (Status.closing, Status.closing_gracefully, Status.closed, Status.failed)
 
 
 class _Nanny(Nanny):  # type: ignore[misc]  # distributed has no types for it
@@ -39,7 +44,7 @@ class _Client(Client):  # type: ignore[misc]
 
 
 class _Cluster(LocalCluster):  # type: ignore[misc]
-    """Keeps the nannies of workers that were lost, since they replace them.
+    """Keeps the nannies of workers that were lost, since they replace them, and replaces nannies that have ended.
 
     Dask looks 15 seconds after a loss whether the worker is back (``distributed.deploy.lost-worker-timeout``), and
     closes its nanny for good if that happens to replace it again just then. After a few losses no worker is left, and
@@ -48,6 +53,18 @@ class _Cluster(LocalCluster):  # type: ignore[misc]
 
     def _update_worker_status(self, op: Any, msg: Any) -> None:
         Cluster._update_worker_status(self, op, msg)
+        if op == 'remove':
+            for delay in PATIENCE:
+                asyncio.get_running_loop().call_later(delay, self._replace)
+
+    def _replace(self) -> None:
+        """Starts workers in place of those that leave together with their nannies, as by ``sys.exit``."""
+        there = {worker['name'] for worker in self.scheduler_info['workers'].values()}
+        leaving = [name for name, nanny in self.workers.items() if nanny.status in LEAVING and name not in there]
+        if leaving and self.status == Status.running:
+            for name in leaving:  # its process may hang on the way out
+                self._futures.add(asyncio.ensure_future(self.workers.pop(name).close()))
+            self._correct_state()
 
 
 @contextmanager

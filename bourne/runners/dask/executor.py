@@ -153,9 +153,13 @@ class DaskExecutor:
             future.add_done_callback(ended.put)
         left = len(futures)
         while left:
-            batch = self._next(ended, report)
-            for future in batch:
-                if future.status != 'finished':
+            batch = []
+            for future in self._next(ended, report):
+                if future.status == 'finished':
+                    batch.append(future)
+                elif future.status in ('lost', 'pending'):  # its worker is gone, and Dask runs it again
+                    future.add_done_callback(ended.put)
+                else:
                     raise self._blaming.failure(future)
             left -= len(batch)
             try:

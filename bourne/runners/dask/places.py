@@ -26,7 +26,7 @@ from bourne.sdk.value_provider import RuntimeValueProvider
 #: How many runs that have ended are remembered: a task of theirs that comes late must not begin.
 REMEMBERED = 1000
 #: Seconds that the tasks of a run that failed have for their clean-up.
-GRACE = 5.0
+GRACE = 2.0
 
 
 class Setting(NamedTuple):
