@@ -70,7 +70,9 @@ def own_cluster(workers: int = 2, configuration: dict[str, Any] | None = None,
       named: further arguments of ``LocalCluster``.
     """
     named = {'memory_limit': '2GiB', 'threads_per_worker': 1, **named}
-    patient = {'distributed.scheduler.allowed-failures': 10, 'distributed.deploy.lost-worker-timeout': '1 hour'}
+    # Workers try for half a minute to reach one that is gone, by default.
+    patient = {'distributed.scheduler.allowed-failures': 10, 'distributed.deploy.lost-worker-timeout': '1 hour',
+               'distributed.comm.timeouts.connect': '5s'}
     with dask.config.set({**patient, **(configuration or {})}), \
             kind(n_workers=workers, dashboard_address='127.0.0.1:0', silence_logs=50, **named) as cluster, \
             Client(cluster, set_as_default=False) as client:

@@ -46,7 +46,7 @@ def mortals() -> Iterator[Client]:
 @pytest.fixture(autouse=True)
 def small_data_is_cut(monkeypatch: pytest.MonkeyPatch) -> None:
     """Four tasks a stage, however few the elements are."""
-    monkeypatch.setattr('bourne.runners.dask.batch.sizing', lambda threads, memory: Sizing(4))
+    monkeypatch.setattr('bourne.runners.dask.batch.sizing', lambda *means: Sizing(4))
     monkeypatch.setattr('bourne.io.splitting.SMALLEST', 1)
 
 
