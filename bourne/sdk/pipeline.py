@@ -192,10 +192,13 @@ class Pipeline:
             own()
         graph = self.to_graph()
         check.check_semantics(graph)
-        RuntimeValueProvider.set_runtime_options(self.options.get_all_options())
+        options = self.options.get_all_options()
+        RuntimeValueProvider.set_runtime_options(options)
+        before = RuntimeValueProvider.keep_in_thread(options)
         try:
             self.result = self._find_runner().run(self._prepare(graph), self.options)
         finally:
+            RuntimeValueProvider.keep_in_thread(before)
             RuntimeValueProvider.set_runtime_options(None)
         return self.result
 

@@ -114,9 +114,15 @@ class RuntimeValueProvider(ValueProvider[T]):
         return RuntimeValueProvider.runtime_options if own is None else own
 
     @classmethod
-    def keep_in_thread(cls, pipeline_options: Mapping[str, Any] | None) -> None:
-        """Makes options known to this thread as long as it lives: it goes on when ``Pipeline.run`` has returned."""
+    def keep_in_thread(cls, pipeline_options: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
+        """Makes options known to this thread until others are, whatever runs in other threads.
+
+        Returns:
+          Those that were known to it before.
+        """
+        before: Mapping[str, Any] | None = getattr(_thread, 'options', None)
         _thread.options = pipeline_options
+        return before
 
     @classmethod
     def set_runtime_options(cls, pipeline_options: Mapping[str, Any] | None) -> None:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import importlib
 import logging
+import pickle
 import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import ModuleType
 
@@ -17,11 +19,13 @@ from distributed.security import Security
 
 from bourne.errors import OptionsError
 from bourne.runners.dask import DaskRunner
+from bourne.runners.dask.code import by_value, pickled
 from bourne.sdk.options import PipelineOptions
 from bourne.sdk.testing.pipeline import TestPipeline
 from bourne.sdk.testing.util import assert_that, equal_to
 from bourne.sdk.transforms.create import Create
 from bourne.sdk.transforms.pardo import Map
+from bourne.sdk.transforms.read import Read
 from tests.clusters import shared_runner
 from tests.dask.outside import outside
 
@@ -96,6 +100,66 @@ def test_a_package_is_uploaded(elsewhere: Client, tmp_path: Path, monkeypatch: p
     assert knows(elsewhere, name)
 
 
+CIRCLE = {
+    'circle_one.py': """
+import circle_two
+from bourne.sdk.model.source import BoundedReader, Source
+
+class Split:
+    def __init__(self, number):
+        self.number = number
+
+class Numbers(Source):
+    def splits(self, desired=1):
+        return [Split(1), Split(2)]
+    def open(self, split, position=None):
+        return BoundedReader([split.number], None, position or 0)
+
+class Odd(Exception):
+    def __init__(self, x, *, why):
+        super().__init__(f'{x} is odd: {why}')
+        self.why = why
+
+def double(x):
+    return circle_two.times(x, 2)
+
+def refuse(x):
+    raise Odd(x, why='it is')
+""",
+    'circle_two.py': 'import circle_one\ndef times(x, y):\n    assert circle_one.Split\n    return x * y\n'}
+
+
+def test_modules_that_import_each_other_travel_and_so_do_their_classes(elsewhere: Client, tmp_path: Path,
+                                                                       monkeypatch: pytest.MonkeyPatch) -> None:
+    module = made(tmp_path, monkeypatch, 'circle_one', CIRCLE)
+    check(elsewhere, module)
+    with TestPipeline(DaskRunner(client=elsewhere)) as p:
+        assert_that(p | Read(module.Numbers()) | Map(module.double), equal_to([2, 4]))
+    failing = TestPipeline(DaskRunner(client=elsewhere))
+    failing | Create([1]) | Map(module.refuse)
+    with pytest.raises(module.Odd, match='1 is odd: it is') as caught:
+        failing.run()
+    assert caught.value.why == 'it is'
+    assert not knows(elsewhere, 'circle_one')
+
+
+def test_a_module_that_is_there_by_two_names(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    module = made(tmp_path, monkeypatch, 'named_once', {'named_once.py': 'def double(x):\n    return 2 * x\n'})
+    monkeypatch.setitem(sys.modules, 'named_twice', module)  # as multiprocessing does it with the main module
+    data = pickled(module.double, ())
+    monkeypatch.delitem(sys.modules, 'named_once')
+    assert pickle.loads(data)(2) == 4
+
+
+def test_two_threads_take_the_same_module_along(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    module = made(tmp_path, monkeypatch, 'taken', {'taken.py': 'def double(x):\n    return 2 * x\n'})
+    with ThreadPoolExecutor() as pool:
+        with by_value(()):
+            found = pool.submit(pickled, module.double, ())
+        data = found.result()
+    assert b'co_filename' in data or b'taken.py' in data  # its code, and not only its name
+
+
 def test_what_cannot_be_uploaded(elsewhere: Client, tmp_path: Path) -> None:
     p = TestPipeline(DaskRunner(client=elsewhere), PipelineOptions([f'--upload={tmp_path / "nothing"}']))
     p | Create([1])
@@ -115,6 +179,18 @@ def test_logs_arrive_with_the_label(caplog: pytest.LogCaptureFixture) -> None:
     assert record.levelno == logging.WARNING
     assert record.bourne_transform == 'step'  # type: ignore[attr-defined]
     assert record.bourne_worker.startswith('tcp://')  # type: ignore[attr-defined]
+
+
+def test_the_programs_own_levels_say_what_is_logged(caplog: pytest.LogCaptureFixture) -> None:
+    def tell(x: int) -> int:
+        logging.getLogger('mine.chatty').info('of interest')
+        logging.getLogger('mine.quiet').info('of none')
+        return x
+
+    with caplog.at_level(logging.WARNING, 'mine.quiet'), caplog.at_level(logging.INFO, 'mine.chatty'), \
+            TestPipeline(shared_runner()) as p:
+        assert_that(p | Create([7]) | 'step' >> Map(tell), equal_to([7]))
+    assert [one.getMessage() for one in caplog.records if one.name.startswith('mine')] == ['[step] of interest']
 
 
 @pytest.mark.skipif(shutil.which('openssl') is None, reason='openssl makes the certificate')

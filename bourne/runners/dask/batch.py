@@ -115,6 +115,8 @@ def run_plan(plan: Plan, client: Client, options: PipelineOptions, run_id: str |
     """
     dask, local = options.view_as(DaskOptions), options.view_as(LocalOptions)
     threads, memory = means(client)
+    if dask.adapt is not None:
+        threads = max(threads, dask.adapt[1] * _threads_each(client, dask.threads_per_worker))
     executor = DaskExecutor(client, sizing(threads, memory, dask.task_size), dask.exchange, dask.retries, dask.upload)
     metrics = MetricsContainer() if metrics is None else metrics
     progress = watching or Progress(executor.memory)
@@ -144,6 +146,12 @@ def means(client: Client) -> tuple[int, int]:
     memory = min((max(worker['memory_limit'] - BASE, worker['memory_limit'] // 4) // worker['nthreads']
                   for worker in workers if worker['memory_limit']), default=default_budget())
     return max(1, threads), memory
+
+
+def _threads_each(client: Client, given: int | None) -> int:
+    """How many threads a worker has, if there may be none yet of which it could be known."""
+    workers = client.scheduler_info(n_workers=-1)['workers'].values()
+    return max((int(worker['nthreads']) for worker in workers), default=given or 1)
 
 
 def sizing(threads: int, memory: int, task_size: int | None = None) -> Sizing:

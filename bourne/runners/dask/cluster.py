@@ -7,10 +7,11 @@ import logging
 import os
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from threading import Lock
 from typing import Any
 
 from dask import config
-from distributed import Client, LocalCluster, Nanny, Status, default_client, get_client
+from distributed import Client, LocalCluster, Nanny, Status, default_client, get_client, rejoin, secede
 from distributed.deploy.cluster import Cluster
 
 from bourne.engine.memory import default_budget
@@ -22,6 +23,8 @@ from bourne.sdk.options import DaskOptions, LocalOptions
 PATIENCE = (0.5, 5.0)
 #: The states of a nanny that does not start a worker any more.
 LEAVING = (Status.closing, Status.closing_gracefully, Status.closed, Status.failed)
+#: Of two tasks of a worker that ask for its client, the second one would get it before it is connected.
+_looking = Lock()
 
 
 class _Nanny(Nanny):  # type: ignore[misc]  # distributed has no types for it
@@ -81,12 +84,27 @@ def connected(dask: DaskOptions, local: LocalOptions, client: Any = None, cluste
       OptionsError: if the scheduler cannot be reached, or if the client is asynchronous.
     """
     with ExitStack() as stack:
+        stack.enter_context(_thread_left())
         if not _is_there(dask, client, cluster):
             cluster = stack.enter_context(_started(dask, local))
         client = stack.enter_context(joined(dask, client, cluster))
         if dask.adapt is not None:
             _adapt(cluster if cluster is not None else client.cluster, *dask.adapt)
         yield client
+
+
+@contextmanager
+def _thread_left() -> Iterator[None]:
+    """Inside of a task of Dask's, leaves its thread of the worker to other tasks: the run's own may have no other."""
+    try:
+        secede()
+    except (ValueError, AttributeError, KeyError):  # this is no task, or it has left already
+        yield
+        return
+    try:
+        yield
+    finally:
+        rejoin()
 
 
 @contextmanager
@@ -144,14 +162,15 @@ def _is_there(dask: DaskOptions, client: Any, cluster: Any) -> bool:
 
 def _current() -> Client | None:
     """The client that is in use in this process, or that of the task that this is; ``None`` if there is neither."""
-    try:
-        return default_client()
-    except ValueError:
-        pass
-    try:
-        return get_client()
-    except ValueError:
-        return None
+    with _looking:
+        try:
+            return default_client()
+        except ValueError:
+            pass
+        try:
+            return get_client()
+        except ValueError:
+            return None
 
 
 def _check(client: Any) -> None:

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from functools import cache
 from io import BytesIO
+from threading import RLock
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 from zipfile import ZIP_DEFLATED, ZipFile
@@ -25,15 +26,41 @@ if TYPE_CHECKING:
 _HOME = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
 
+#: Which modules go by value is known to the whole process.
+_lock = RLock()
+
+
 @contextmanager
-def _by_value(modules: Sequence[ModuleType]) -> Iterator[None]:
-    with ExitStack() as stack:
+def by_value(uploaded: Sequence[str]) -> Iterator[None]:
+    """Has cloudpickle take along what is used of the user's own modules that are not installed anywhere.
+
+    Args:
+      uploaded: paths of what workers get as files; these modules go by name.
+    """
+    with _lock, ExitStack() as stack:
         registered = cloudpickle.list_registry_pickle_by_value()
-        for module in modules:
-            if module.__name__ not in registered:
+        for name, module in list(sys.modules.items()):  # some are there by two names
+            if _is_own(module) and name == module.__name__ and name not in registered and not _is_in(module, uploaded):
                 cloudpickle.register_pickle_by_value(module)
                 stack.callback(cloudpickle.unregister_pickle_by_value, module)
         yield
+
+
+class _Pickler(cloudpickle.Pickler):  # type: ignore[misc]  # it has no types
+    """Makes modules before it fills them, since they may know each other."""
+
+    def reducer_override(self, obj: Any) -> Any:
+        if isinstance(obj, ModuleType) and obj.__name__ in cloudpickle.list_registry_pickle_by_value():
+            has = {name: value for name, value in vars(obj).items()
+                   if name not in ('__builtins__', '__loader__', '__spec__')}
+            return ModuleType, (obj.__name__,), has
+        return super().reducer_override(obj)
+
+
+def _dumps(value: Any) -> bytes:
+    file = BytesIO()
+    _Pickler(file, protocol=5).dump(value)
+    return file.getvalue()
 
 
 def pickled(value: Any, uploaded: Sequence[str]) -> bytes:
@@ -43,10 +70,9 @@ def pickled(value: Any, uploaded: Sequence[str]) -> bytes:
       value: the value.
       uploaded: paths of what workers get as files; these modules go by name.
     """
-    modules = [module for module in list(sys.modules.values()) if _is_own(module) and not _is_in(module, uploaded)]
     try:
-        with _by_value(modules):
-            data: bytes = cloudpickle.dumps(value, protocol=5)
+        with by_value(uploaded):
+            data = _dumps(value)
     except Exception:  # something that a module has cannot be pickled; the workers may be able to import it
         data = cloudpickle.dumps(value, protocol=5)
     return data

@@ -25,8 +25,9 @@ from bourne.engine.task import Report, Run, Task, TaskResult
 from bourne.runners.common.failures import unpack
 from bourne.runners.dask import resources
 from bourne.runners.dask.blaming import Blaming
-from bourne.runners.dask.code import pickled
+from bourne.runners.dask.code import by_value, pickled
 from bourne.runners.dask.exchanges import Exchange
+from bourne.runners.dask.logs import levels
 from bourne.runners.dask.outputs import OutputStore, Whereabouts
 from bourne.runners.dask.places import Setting
 from bourne.runners.dask.stagegraph import Builder, StageGraph
@@ -94,7 +95,8 @@ class DaskExecutor:
     def open(self, plan: Plan, run: Run) -> None:
         """See :class:`bourne.engine.executor.Executor`."""
         self._plan, self._run = plan, run
-        setting = Setting(plan, run, RuntimeValueProvider.runtime_options, registry.get_custom_type_coder_tuples())
+        setting = Setting(plan, run, RuntimeValueProvider.current(), registry.get_custom_type_coder_tuples(),
+                          levels())
         self._setting = (f'bourne plan-0{run.id}', pickled(tuple(setting), self._uploaded))
         resources.check(plan, self.client)
 
@@ -120,8 +122,9 @@ class DaskExecutor:
         assert self._plan is not None
         assert self._run is not None
         number = self._plan.stages.index(stage)
-        made = Builder(stage, number, self._run.id, self._setting[0], self._sizes, self._memory(),
-                       self._exchange).build(tasks)
+        builder = Builder(stage, number, self._run.id, self._setting[0], self._sizes, self._memory(), self._exchange)
+        with by_value(self._uploaded):  # splits may be of the user's own classes
+            made = builder.build(tasks)
         if made.exchange is not None:
             self.exchanges[stage.name] = made.exchange
         self.tasks[stage.name] = len(made.graph)

@@ -22,6 +22,7 @@ from bourne.runners.common.progress import Cancelled, Progress
 from bourne.runners.dask import ledger
 from bourne.runners.dask.batch import run_plan
 from bourne.runners.dask.exchanges import Exchange
+from bourne.runners.dask.logs import lower
 from bourne.runners.dask.places import loaded
 from bourne.runners.dask.work import end_run
 from bourne.sdk.graph.nodes import Write
@@ -49,6 +50,7 @@ class JobOrder(NamedTuple):
       settings: the pipeline options that a run looks at, by name.
       options: what value providers find.
       coders: the coders that the user registered.
+      levels: from which level on loggers log, by name.
     """
 
     job: str
@@ -58,6 +60,7 @@ class JobOrder(NamedTuple):
     settings: Mapping[str, Any]
     options: Any
     coders: Any
+    levels: Mapping[str, int]
 
 
 class Outcome(NamedTuple):
@@ -109,7 +112,8 @@ def _attempt(client: Client, order: JobOrder, attempt: int) -> tuple[str, Outcom
     metrics = MetricsContainer()
     progress = JobProgress(client, order, attempt, metrics)
     registry.load_custom_type_coder_tuples(order.coders)
-    RuntimeValueProvider.set_runtime_options(order.options)
+    RuntimeValueProvider.keep_in_thread(order.options)
+    lower(order.levels)
     try:
         result = run_plan(order.plan, client, PipelineOptions(**order.settings), run_name(order.job, attempt), progress,
                           metrics)

@@ -21,7 +21,7 @@ from bourne.runners.dask import ledger
 from bourne.runners.dask.code import pickled
 from bourne.runners.dask.exchanges import Exchange
 from bourne.runners.dask.job import JobOrder, Outcome, drive
-from bourne.runners.dask.logs import shown
+from bourne.runners.dask.logs import levels, shown
 from bourne.runners.dask.resources import check
 from bourne.sdk.metrics import MetricResults
 from bourne.sdk.model.coders import registry
@@ -184,10 +184,11 @@ def _order(plan: Plan, job: str, options: PipelineOptions) -> JobOrder:
     dask, local = options.view_as(DaskOptions), options.view_as(LocalOptions)
     name = options.view_as(StandardOptions).job_name or os.path.basename(sys.argv[0]) or plan.stages[0].name
     settings: dict[str, Any] = {'exchange': dask.exchange, 'retries': dask.retries, 'upload': dask.upload,
-                                'bundle_size': local.bundle_size, 'memory_budget': local.memory_budget}
+                                'task_size': dask.task_size, 'bundle_size': local.bundle_size,
+                                'memory_budget': local.memory_budget}
     return JobOrder(job, f'bourne job-0{job}', name, plan,
                     {name: value for name, value in settings.items() if value is not None},
-                    RuntimeValueProvider.runtime_options, registry.get_custom_type_coder_tuples())
+                    RuntimeValueProvider.current(), registry.get_custom_type_coder_tuples(), levels())
 
 
 def _enter(client: Client, order: JobOrder, future: Future) -> None:

@@ -9,8 +9,8 @@ from __future__ import annotations
 import logging
 import sys
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 from bourne.engine.plan.stage import Stage
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 #: The most records that one task sends.
 MOST = 1000
+#: Loggers whose records are not the user's.
+OTHERS = ('distributed', 'dask', 'tornado', 'asyncio', 'bokeh', 'bourne')
 
 
 def topic(run: str) -> str:
@@ -37,9 +39,11 @@ class _Sender(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         task = getattr(self.local, 'task', None)
-        if task is None or record.name.startswith(('distributed', 'tornado', 'asyncio')):
+        if task is not None and record.name.partition('.')[0] not in OTHERS and task.send(record):
             return
-        task.send(record)
+        last = logging.lastResort
+        if last is not None and len(logging.getLogger().handlers) == 1 and record.levelno >= last.level:
+            last.handle(record)  # as if this handler, the only one, were not there
 
 
 class _Task:
@@ -51,11 +55,11 @@ class _Task:
         self._worker = worker
         self._left = MOST
 
-    def send(self, record: logging.LogRecord) -> None:
-        """Sends a record, unless the task has sent too many."""
+    def send(self, record: logging.LogRecord) -> bool:
+        """Sends a record, unless the task has sent too many; returns whether it did."""
         self._left -= 1
         if self._left < 0:
-            return
+            return False
         label = spot_of(sys._getframe(), self._watched).step
         text = record.getMessage()
         if record.exc_info:
@@ -65,6 +69,22 @@ class _Task:
         self._worker.log_event(self._topic, {
             'name': record.name, 'level': record.levelno, 'text': text, 'label': label, 'path': record.pathname,
             'line': record.lineno, 'worker': self._worker.address, 'created': record.created})
+        return True
+
+
+def levels() -> dict[str, int]:
+    """From which level on the loggers of this process log, by name; of those for which it was said."""
+    loggers = [logging.getLogger(), *logging.root.manager.loggerDict.values()]
+    return {one.name: one.level for one in loggers if isinstance(one, logging.Logger) and one.level
+            and one.name.partition('.')[0] not in OTHERS}
+
+
+def lower(levels: Mapping[str, int]) -> None:
+    """Has loggers log from these levels on, or from lower ones: what should not be seen is left out by the client."""
+    for name, level in levels.items():
+        logger = logging.getLogger(None if name == 'root' else name)
+        if logger.getEffectiveLevel() > level:
+            logger.setLevel(level)
 
 
 _sender = _Sender()
@@ -103,8 +123,24 @@ def show(event: tuple[Any, dict[str, Any]]) -> None:
 @contextmanager
 def shown(client: Client, run: str) -> Iterator[None]:
     """Shows what the tasks of a run log while it goes on."""
-    client.subscribe_topic(topic(run), show)
+    came = False
+
+    def arrived(event: tuple[Any, dict[str, Any]]) -> None:
+        nonlocal came
+        came = True
+        show(event)
+
+    client.subscribe_topic(topic(run), arrived)
     try:
         yield
     finally:
         client.unsubscribe_topic(topic(run))
+        client._event_handlers.pop(topic(run), None)  # Dask keeps it (distributed 2026.8)
+        if came and client.status == 'running':
+            with suppress(Exception):
+                client.run_on_scheduler(_forget, topic(run))
+
+
+def _forget(topic: str, dask_scheduler: Any) -> None:
+    """Has the scheduler forget the records, which it would keep as long as it runs: Dask has no public way."""
+    dask_scheduler._broker._topics.pop(topic, None)

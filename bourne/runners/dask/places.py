@@ -19,6 +19,7 @@ from bourne.engine.task import Run, StageInstance
 from bourne.errors import ExecutionError
 from bourne.runners.common.failures import pack
 from bourne.runners.common.folder import RunFolder
+from bourne.runners.dask.logs import lower
 from bourne.runners.dask.outputs import OutputStore
 from bourne.sdk.model.coders import registry
 from bourne.sdk.value_provider import RuntimeValueProvider
@@ -37,12 +38,14 @@ class Setting(NamedTuple):
       run: what all tasks have in common.
       options: what value providers find.
       coders: the coders that the user registered.
+      levels: from which level on loggers log, by name.
     """
 
     plan: Plan
     run: Run
     options: Any
     coders: Any
+    levels: Mapping[str, int]
 
 
 class Over(Exception):
@@ -58,8 +61,9 @@ class Seat:
     """
 
     def __init__(self, setting: bytes, directory: str | None) -> None:
-        self.plan, self.run, self._options, coders = Setting(*loaded(setting))
+        self.plan, self.run, self._options, coders, levels = Setting(*loaded(setting))
         registry.load_custom_type_coder_tuples(coders)
+        lower(levels)
         self._folder = RunFolder(directory)
         self.store = OutputStore(self._folder)
         self._number: int | None = None
@@ -81,7 +85,8 @@ class Seat:
 
     def take(self) -> None:
         """A task begins."""
-        RuntimeValueProvider.set_runtime_options(self._options)
+        RuntimeValueProvider.set_runtime_options(self._options)  # for threads that user functions start
+        RuntimeValueProvider.keep_in_thread(self._options)
 
     def close(self, number: int | None = None) -> None:
         """Tears user functions down: those of one stage, or of whichever is set up."""
@@ -146,6 +151,8 @@ class Places:
             self._give_back(run, [seat] if seat is not None else [])
             with self._lock:
                 self._busy[run] -= 1
+                if not self._busy[run]:
+                    del self._busy[run]
                 self._lock.notify_all()
 
     def _give_back(self, run: str, seats: list[Seat]) -> None:
@@ -179,8 +186,7 @@ class Places:
         with self._lock:
             seats = self._free.pop(run, [])
             self._over[run] = None
-            self._lock.wait_for(lambda: not self._busy[run], GRACE)
-            del self._busy[run]
+            self._lock.wait_for(lambda: run not in self._busy, GRACE)
             while len(self._over) > REMEMBERED:
                 self._over.popitem(last=False)
         for seat in seats:

@@ -156,9 +156,12 @@ class _Wanted:
                 raise Unwanted
 
 
-def end_stage(run: str, number: int) -> list[bytes]:
-    """Has a worker tear the user functions of a stage down; returns the failures, packed."""
-    return places.end_stage(run, number)
+async def end_stage(run: str, number: int) -> list[bytes]:
+    """Has a worker tear the user functions of a stage down; returns the failures, packed.
+
+    In a thread: they may take their time, or run an event loop of their own, where the worker's own must go on.
+    """
+    return await asyncio.to_thread(places.end_stage, run, number)
 
 
 async def end_run(run: str) -> None:

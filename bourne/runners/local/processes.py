@@ -86,7 +86,7 @@ class ProcessExecutor:
         """See :class:`bourne.engine.executor.Executor`."""
         self._plan = plan
         self._setting = cloudpickle.dumps(
-            (plan, run, RuntimeValueProvider.runtime_options, registry.get_custom_type_coder_tuples()), protocol=5)
+            (plan, run, RuntimeValueProvider.current(), registry.get_custom_type_coder_tuples()), protocol=5)
 
     def close(self) -> None:
         """See :class:`bourne.engine.executor.Executor`."""
