@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from distributed import Worker
+from distributed import Worker, get_worker
 from distributed.chaos import KillWorker
 
 from bourne.io.textio import WriteToText
@@ -25,7 +25,7 @@ from bourne.sdk.transforms.group import GroupByKey, Reshuffle
 from bourne.sdk.transforms.pardo import Map
 from tests.conformance import cases  # noqa: F401 - registers them
 from tests.conformance.case import CASES
-from tests.dask.faults import own_cluster, registered
+from tests.dask.faults import first, own_cluster, registered
 from tests.dask.gates import Gate
 
 SEED = int(os.environ.get('KILLING_SEED', '1'))
@@ -75,21 +75,24 @@ def test_conformance_cases_while_workers_die(mode: str, tmp_path: Path) -> None:
 
 
 def test_a_worker_comes_and_one_is_retired(tmp_path: Path) -> None:
-    at, on = Gate(tmp_path, 'at'), Gate(tmp_path, 'on')
+    at, on, busy = Gate(tmp_path, 'at'), Gate(tmp_path, 'on'), tmp_path / 'busy'
     with own_cluster() as client:
         retired = []
 
         def change() -> None:
             at.reached()
-            idle, = (worker for worker, tasks in client.processing().items() if not tasks)
-            client.cluster.scale(3)
-            client.wait_for_workers(3)
-            retired.append(idle)
-            client.retire_workers([idle])
-            on.opened()
+            try:
+                other, = set(client.scheduler_info(n_workers=-1)['workers']) - {busy.read_text()}
+                client.cluster.scale(3)
+                client.wait_for_workers(3)
+                client.retire_workers([other])
+                retired.append(other)
+            finally:
+                on.opened()
 
         def stop(pair: Any) -> tuple[int, int]:
-            if pair[0] == 3:
+            if pair[0] == 3 and first(str(busy) + ' once'):
+                busy.write_text(get_worker().address)
                 at.opened()
                 on.reached()
             return pair[0], sum(pair[1])
