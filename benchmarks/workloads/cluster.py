@@ -26,8 +26,9 @@ DASK = 'bourne on Dask'
 BAG = 'dask.bag'
 TASKS = 'bourne on Dask, picked tasks'
 P2P = 'bourne on Dask, P2P'
-#: How many keys the tuples have, and into how many tasks each side of the exchange is cut.
-KEYS, CUTS = 100_003, 256
+#: How many keys the tuples have, and into how many tasks each side of the exchange is cut: two for each thread of a
+#: hundred workers with two.
+KEYS, CUTS = 100_003, 400
 #: About how many bytes a tuple takes in memory.
 TUPLE = 120
 #: Tasks that have nothing to do.
@@ -156,7 +157,6 @@ def _grouped_by_hand(count: int) -> list[tuple[int, int]]:
 
 
 def _grouped(count: int, client: Any, cuts: int, **options: Any) -> list[tuple[int, int]]:
-    # As many tasks as on a cluster of a hundred workers, on either side of the exchange.
     size = count * TUPLE // cuts
     with on_dask(client, task_size=size, **options) as p:
         totals = (p | beam.io.Read(Cut(count, _tuples, cuts, size)) | beam.GroupByKey() | beam.Map(_group)
@@ -240,7 +240,7 @@ def workloads(scale: float) -> Iterator[Workload]:
                    {HAND: wordcount_by_hand, BOURNE: wordcount, DASK: OnCluster(_wordcount),
                     BAG: OnCluster(_wordcount_bag)},
                    (speedup(DASK, BOURNE, 1.5), speedup(DASK, BAG, 2)), rounds=2)
-    yield Workload('dask-shuffle', f'GroupByKey of {tuples / 1e6:g} million tuples, between {cuts} and {cuts} tasks',
+    yield Workload('dask-shuffle', f'GroupByKey of {tuples / 1e6:g} million tuples, cut into {cuts} tasks',
                    section, 'M', tuples / 1e6, lambda: tuples,
                    {HAND: _grouped_by_hand,
                     P2P: OnCluster(functools.partial(_grouped, cuts=cuts)),

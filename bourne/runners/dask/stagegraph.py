@@ -98,13 +98,16 @@ class Builder:
         side_refs = [self._side(name, tasks[0].sides[name]) for name in sides]
         exchange, inputs = self._inputs(tasks)
         leaves = any(task.routes for task in tasks)
+        # What a task takes is small, so it goes to whoever is free. Else Dask would have all tasks wait for the one
+        # worker that has the plan, or the small output that they share.
+        anywhere = exchange is None or exchange.kind == exchanges.WHOLE and exchange.size <= exchanges.WHOLE_MOST
         answers, main = {}, {}
         for task, (refs, taken) in zip(tasks, inputs, strict=True):
             key = self._naming.key(task.number)
             light = task._replace(stage=None, blocks={}, sides={}, routes=dict(task.routes))  # type: ignore[arg-type]
             order = Order(self._run, self._number, light, taken, len(refs), sides, leaves)
             self._graph[key] = Task(key, perform, self._setting, cloudpickle.dumps(order, protocol=5), *refs,
-                                    *side_refs)
+                                    *side_refs, _data_producer=anywhere)
             main[key] = task.number
             if leaves:
                 answer = self._naming.key(task.number, 'result')
