@@ -100,7 +100,7 @@ class Builder:
         leaves = any(task.routes for task in tasks)
         # What a task takes is small, so it goes to whoever is free. Else Dask would have all tasks wait for the one
         # worker that has the plan, or the small output that they share.
-        anywhere = exchange is None or exchange.kind == exchanges.WHOLE and exchange.size <= exchanges.WHOLE_MOST
+        anywhere = exchange is None or (exchange.kind == exchanges.WHOLE and exchange.size <= exchanges.WHOLE_MOST)
         answers, main = {}, {}
         for task, (refs, taken) in zip(tasks, inputs, strict=True):
             key = self._naming.key(task.number)
