@@ -98,6 +98,7 @@ def test_small_data_moves_without_tasks_of_its_own() -> None:
 
 
 def test_teardown_costs_one_round_trip_a_stage(monkeypatch: pytest.MonkeyPatch) -> None:
+    run(small)  # versions are compared once for a set of workers
     with counted(clusters.client(), monkeypatch) as counts:
         run(lambda p: p | beam.Create([1]) | beam.ParDo(Spread()))
     assert counts['run'] == 2
