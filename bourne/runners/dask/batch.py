@@ -16,13 +16,13 @@ from bourne.engine.plan.stage import Plan
 from bourne.engine.sizing import Sizing
 from bourne.engine.task import Run
 from bourne.runners.common.progress import Cancelled, Progress
+from bourne.runners.common.result import BlockingResult
 from bourne.runners.dask import exchanges
 from bourne.runners.dask.executor import DaskExecutor
 from bourne.runners.dask.logs import shown
-from bourne.sdk.metrics import MetricResults
 from bourne.sdk.model.metric import MetricsContainer
 from bourne.sdk.options import DaskOptions, LocalOptions, PipelineOptions
-from bourne.sdk.runner import PipelineResult, PipelineState
+from bourne.sdk.runner import PipelineState
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -38,7 +38,7 @@ SHARE = 1 / 8
 BASE = 200 << 20
 
 
-class DaskResult(PipelineResult):
+class DaskResult(BlockingResult):
     """A run on a Dask cluster.
 
     Attributes:
@@ -46,37 +46,15 @@ class DaskResult(PipelineResult):
     """
 
     def __init__(self, plan: Plan, metrics: MetricsContainer, progress: Progress) -> None:
+        super().__init__(metrics, progress)
         self.dashboard_link: str | None = None
         self._plan = plan
-        self._metrics = metrics
-        self._progress = progress
-        self._state = PipelineState.RUNNING
         self._executor: DaskExecutor | None = None
-
-    @property
-    def state(self) -> str:
-        return self._state
 
     def began(self, executor: DaskExecutor) -> None:
         """The run begins."""
         self._executor = executor
         self.dashboard_link = executor.client.dashboard_link or None
-
-    def finished(self, state: str) -> None:
-        """Sets the state that the run ended in."""
-        self._state = state
-
-    def wait_until_finish(self, duration: float | None = None) -> str:
-        return self._state
-
-    def cancel(self) -> str:
-        """Ends the run; for use from another thread, since a run blocks the one that started it."""
-        if not PipelineState.is_terminal(self._state):
-            self._progress.cancelled = True
-        return self._state
-
-    def metrics(self) -> MetricResults:
-        return MetricResults(self._metrics)
 
     @property
     def exchanges(self) -> Mapping[str, exchanges.Exchange]:
@@ -96,9 +74,6 @@ class DaskResult(PipelineResult):
             lines.append(f'  stage {number}: {found if found is not None else "reads a source"}; '
                          f'{self.tasks.get(stage.name, 0)} tasks in all')
         return '\n'.join(lines) + '\n'
-
-    def __repr__(self) -> str:
-        return f'<DaskResult {self._state}>'
 
 
 def run_plan(plan: Plan, client: Client, options: PipelineOptions, run_id: str | None = None,

@@ -18,11 +18,11 @@ from bourne.engine.task import Run
 from bourne.errors import OptionsError
 from bourne.runners.common.collector import relaxed_collector
 from bourne.runners.common.progress import Cancelled, Progress
+from bourne.runners.common.result import BlockingResult
 from bourne.runners.local.inline import InlineExecutor
 from bourne.sdk.graph.graph import Graph
 from bourne.sdk.graph.isolate import isolate
 from bourne.sdk.graph.nodes import Read
-from bourne.sdk.metrics import MetricResults
 from bourne.sdk.model.metric import MetricsContainer
 from bourne.sdk.options import LocalOptions, OptionsWarning, PipelineOptions, StandardOptions
 from bourne.sdk.runner import PipelineResult, PipelineRunner, PipelineState
@@ -39,7 +39,7 @@ PROFILING = 'bourne.runners.local.profiling'
 STREAMING = 'bourne.runners.local.streaming'
 
 
-class LocalResult(PipelineResult):
+class LocalResult(BlockingResult):
     """A run of the local runner.
 
     Args:
@@ -49,36 +49,11 @@ class LocalResult(PipelineResult):
     """
 
     def __init__(self, metrics: MetricsContainer, progress: Progress, profile: Profile | None = None) -> None:
-        self._metrics = metrics
-        self._progress = progress
+        super().__init__(metrics, progress)
         self._profile = profile
-        self._state = PipelineState.RUNNING
-
-    @property
-    def state(self) -> str:
-        return self._state
-
-    def finished(self, state: str) -> None:
-        """Sets the state that the run ended in."""
-        self._state = state
-
-    def wait_until_finish(self, duration: float | None = None) -> str:
-        return self._state
-
-    def cancel(self) -> str:
-        """Ends the run at its next bundle; for use from another thread, since a run blocks the one that started it."""
-        if not PipelineState.is_terminal(self._state):
-            self._progress.cancelled = True
-        return self._state
-
-    def metrics(self) -> MetricResults:
-        return MetricResults(self._metrics)
 
     def profile(self) -> Profile | None:
         return self._profile
-
-    def __repr__(self) -> str:
-        return f'<LocalResult {self._state}>'
 
 
 class LocalRunner(PipelineRunner):
