@@ -63,8 +63,13 @@ class Output:
         """How many bytes all blocks have."""
         return sum(len(block.ref) for blocks in self.blocks.values() for block in blocks)
 
-    def __sizeof__(self) -> int:  # Dask decides by it what is to be spilled
-        return self.size + len(self.told) + 300 * sum(map(len, self.blocks.values())) + 1000
+    def __sizeof__(self) -> int:
+        """How much memory it takes, by which Dask decides what is to be spilled.
+
+        Its bytes count twice: whoever reads, sends or spills it needs a copy. Else Dask would keep so much that the
+        copies have no room below the worker's limit.
+        """
+        return 2 * self.size + len(self.told) + 300 * sum(map(len, self.blocks.values())) + 1000
 
     def __reduce__(self) -> Any:
         # The bytes travel beside the pickle, and are not copied into it.
