@@ -9,11 +9,13 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import pytest
 
 from bourne.errors import ExecutionError, OptionsError, PickleError, UnsupportedError
 from bourne.io.textio import ReadAllFromText, WriteToText
+from bourne.runners.dask import versions
 from bourne.runners.dask.batch import DaskResult
 from bourne.sdk.metrics import Metrics
 from bourne.sdk.model.dofn import DoFn
@@ -213,7 +215,7 @@ def test_other_versions_are_told_in_one_message(monkeypatch: pytest.MonkeyPatch)
         return found
 
     monkeypatch.setattr(Client, 'run', answers)
-    monkeypatch.setitem(client().__dict__, '_bourne_checked', set())
+    monkeypatch.setattr(versions, '_checked', WeakKeyDictionary())
     p = pipeline()
     p | Create([1])
     with pytest.raises(UnsupportedError) as caught:

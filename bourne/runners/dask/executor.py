@@ -23,6 +23,7 @@ from bourne.engine.plan.stage import MergeCombine, Plan, PreCombine, Stage
 from bourne.engine.sizing import Sizing
 from bourne.engine.task import Report, Run, Task, TaskResult
 from bourne.runners.common.failures import unpack
+from bourne.runners.common.folder import RunFolder
 from bourne.runners.dask import resources
 from bourne.runners.dask.blaming import Blaming
 from bourne.runners.dask.code import by_value, pickled
@@ -49,7 +50,7 @@ class ClientStore(OutputStore):
     """What the coordinator sees of blocks: it makes some itself, and says which ones are not needed any more."""
 
     def __init__(self, executor: DaskExecutor) -> None:
-        super().__init__(None)
+        super().__init__(RunFolder(None))
         self._executor = executor
 
     def free(self, blocks: Iterable[Block]) -> None:

@@ -120,9 +120,9 @@ class OutputStore:
       folder: for what has no room in memory while it is grouped.
     """
 
-    def __init__(self, folder: RunFolder | None) -> None:
+    def __init__(self, folder: RunFolder) -> None:
         self.codec = Codec()
-        self._folder = folder or RunFolder(None)
+        self._folder = folder
         self._scratch = 0
 
     def put(self, bundle: Bundle, size: int | None = None) -> Block:

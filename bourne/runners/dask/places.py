@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import pickle
 from collections import Counter, OrderedDict, defaultdict
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from threading import Condition
 from typing import Any, NamedTuple
@@ -69,17 +69,17 @@ class Seat:
         self._number: int | None = None
         self._instance: StageInstance | None = None
 
-    def instance(self, number: int, sides: Callable[[], Mapping[str, list[Block]]]) -> StageInstance:
+    def instance(self, number: int, sides: Mapping[str, list[Block]]) -> StageInstance:
         """The instance of a stage.
 
         Args:
           number: which stage of the plan.
-          sides: gives the blocks of its side inputs, if they are not known yet.
+          sides: the blocks of its side inputs.
         """
         if self._number != number or self._instance is None:
             with suppress(Exception):  # its stage is over, and has told how that went
                 self.close()
-            self._instance = StageInstance(self.plan, self.run, self.plan.stages[number], sides(), self.store)
+            self._instance = StageInstance(self.plan, self.run, self.plan.stages[number], sides, self.store)
             self._number = number
         return self._instance
 

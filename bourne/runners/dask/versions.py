@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
 
 from bourne.errors import UnsupportedError
 
@@ -14,8 +15,12 @@ if TYPE_CHECKING:
 PACKAGES = ('bourne', 'dask', 'distributed', 'cloudpickle')
 
 
+#: What was compared last and is the same, for each client: the packages, and the workers.
+_checked: WeakKeyDictionary[Any, tuple[tuple[str, ...], frozenset[str]]] = WeakKeyDictionary()
+
+
 def check_versions(client: Client, named: Iterable[str] = ()) -> None:
-    """Compares versions, once for each set of workers.
+    """Compares versions, unless these workers were the last that were compared.
 
     Args:
       client: a client of the cluster.
@@ -26,8 +31,7 @@ def check_versions(client: Client, named: Iterable[str] = ()) -> None:
     """
     names = tuple(dict.fromkeys((*PACKAGES, *named)))
     workers = frozenset(client.scheduler_info(n_workers=-1)['workers'])
-    checked = client.__dict__.setdefault('_bourne_checked', set())
-    if (names, workers) in checked:
+    if _checked.get(client) == (names, workers):
         return
     problems = []
     look = _looking_up(names)
@@ -46,7 +50,7 @@ def check_versions(client: Client, named: Iterable[str] = ()) -> None:
     if problems:
         raise UnsupportedError('\n'.join(['the Dask cluster has other versions than this process:',
                                           *sorted(problems)]))
-    checked.add((names, workers))
+    _checked[client] = names, workers
 
 
 def _said(name: str, number: str | None) -> str:

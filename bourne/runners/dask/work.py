@@ -100,7 +100,7 @@ def perform(setting: bytes, order: bytes, *arguments: Any) -> Output | bytes:
             sides = {name: _all(side) for name, side in zip(todo.sides, arguments[todo.outputs:], strict=True)}
             task = todo.task._replace(stage=seat.plan.stages[todo.stage], blocks=blocks, sides=sides,
                                       attempt=uuid.uuid4().hex)
-            instance = seat.instance(todo.stage, lambda: sides)
+            instance = seat.instance(todo.stage, sides)
             with told_apart(todo.run, task.stage, worker):
                 result = instance.run(task, _Wanted(worker, key, todo.run))
     except Over as error:
