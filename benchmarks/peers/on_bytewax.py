@@ -19,6 +19,10 @@ from benchmarks.peers.program import main
 
 Paths = Sequence[str]
 START = datetime(1970, 1, 1, tzinfo=UTC)
+#: Lines that are read at once. By default it is a thousand, and bytewax has some work for each of its keys and batches.
+BATCH = 20_000
+#: How long windows wait for late events; the clock goes on with the system's while the job runs.
+PATIENCE = timedelta(hours=1)
 
 
 def _run(folder: str, build: Callable[[Dataflow], Any]) -> None:
@@ -30,7 +34,7 @@ def _run(folder: str, build: Callable[[Dataflow], Any]) -> None:
 
 
 def _read(flow: Dataflow, path: str, name: str = 'read') -> Any:
-    return op.input(name, flow, FileSource(path))
+    return op.input(name, flow, FileSource(path, batch_size=BATCH))
 
 
 def _pair(line: str) -> tuple[str, int]:
@@ -76,7 +80,7 @@ def windows(paths: Paths, folder: str) -> None:
     def build(flow: Dataflow) -> Any:
         events = op.map('parse', _read(flow, paths[0]), _event)
         found = reduce_window(
-            'sum', events, EventClock(lambda event: event[1], wait_for_system_duration=timedelta(minutes=1)),
+            'sum', events, EventClock(lambda event: event[1], wait_for_system_duration=PATIENCE),
             TumblingWindower(length=timedelta(seconds=10), align_to=START),
             lambda one, other: (one[0] + other[0], one[1]))
         return op.map('format', found.down, lambda found: f'{found[0]} {found[1][0] * 10} {found[1][1][0]}')

@@ -61,7 +61,7 @@ def top(paths: Paths, folder: str) -> None:
 
 def skew(paths: Paths, folder: str) -> None:
     """See ``by_hand.py``."""
-    median = F.expr('percentile_disc(0.5) within group (order by value)').cast('long')
+    median = F.expr('percentile_disc(0.5) within group (order by value)').cast('long').alias('median')
     _write(_read(paths[0], 'key string, value long').groupBy('key').agg(median), folder)
 
 

@@ -19,7 +19,7 @@ from benchmarks.numbers import Answer
 from benchmarks.sources import Made
 from benchmarks.workload import BOURNE, HAND, Goal, Taken, Workload, speedup
 from benchmarks.workloads.common import collect
-from benchmarks.workloads.core import FIND, digest, wordcount, wordcount_by_hand
+from benchmarks.workloads.core import FIND, count_words, digest, format_count, wordcount, wordcount_by_hand
 from bourne.sdk.options import PipelineOptions
 
 DASK = 'bourne on Dask'
@@ -88,20 +88,8 @@ def smallest(client: Any) -> None:
 # -- words --
 
 
-def _format(pair: tuple[str, int]) -> str:
-    return f'{pair[0]} {pair[1]}'
-
-
 def _wordcount(path: Path, client: Any) -> tuple[int, int]:
-    folder = data.fresh('wordcount')
-    with on_dask(client) as p:
-        (p
-         | beam.io.ReadFromText(str(path))
-         | beam.FlatMap(FIND)
-         | beam.combiners.Count.PerElement()
-         | beam.Map(_format)
-         | beam.io.WriteToText(str(folder / 'counts')))
-    return digest(folder)
+    return count_words(on_dask(client), path)
 
 
 def _wordcount_bag(path: Path, client: Any) -> tuple[int, int]:
@@ -109,7 +97,7 @@ def _wordcount_bag(path: Path, client: Any) -> tuple[int, int]:
 
     folder = data.fresh('wordcount')
     counts = db.read_text(str(path), blocksize=8_000_000).map(FIND).flatten().frequencies()
-    client.gather(client.compute(counts.map(_format).to_textfiles(f'{folder}/*.txt', compute=False)))
+    client.gather(client.compute(counts.map(format_count).to_textfiles(f'{folder}/*.txt', compute=False)))
     return digest(folder)
 
 

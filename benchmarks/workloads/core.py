@@ -39,21 +39,27 @@ def wordcount_by_hand(path: Path) -> tuple[int, int]:
     return digest(folder)
 
 
-def _format(pair: tuple[str, int]) -> str:
+def format_count(pair: tuple[str, int]) -> str:
+    """The line of a word."""
     return f'{pair[0]} {pair[1]}'
 
 
-def wordcount(path: Path, **options: Any) -> tuple[int, int]:
-    """The same as a pipeline."""
+def count_words(p: beam.Pipeline, path: Path) -> tuple[int, int]:
+    """The same as a pipeline, which runs."""
     folder = data.fresh('wordcount')
-    with pipeline(**options) as p:
+    with p:
         (p
          | beam.io.ReadFromText(str(path))
          | beam.FlatMap(FIND)
          | beam.combiners.Count.PerElement()
-         | beam.Map(_format)
+         | beam.Map(format_count)
          | beam.io.WriteToText(str(folder / 'counts')))
     return digest(folder)
+
+
+def wordcount(path: Path, **options: Any) -> tuple[int, int]:
+    """The same with the local runner."""
+    return count_words(pipeline(**options), path)
 
 
 def _steps() -> tuple[Callable[[int], Any], ...]:

@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 
 import bourne as beam
-from bourne.runners.dask import DaskResult, DaskRunner
+from bourne.runners.dask import DaskResult, DaskRunner, shuffle
 from bourne.runners.dask import exchanges as kinds
+from bourne.runners.dask.outputs import Made
 from bourne.sdk.options import PipelineOptions
 from tests import clusters
 
@@ -102,3 +103,10 @@ def test_teardown_costs_one_round_trip_a_stage(monkeypatch: pytest.MonkeyPatch) 
     with counted(clusters.client(), monkeypatch) as counts:
         run(lambda p: p | beam.Create([1]) | beam.ParDo(Spread()))
     assert counts['run'] == 2
+
+
+def test_small_outputs_of_a_worker_are_sent_together() -> None:
+    frame = shuffle.FRAME
+    sizes = [('a', frame // 3), ('b', frame), ('a', frame // 3), ('b', 1), ('a', 2 * frame), ('a', 5), ('b', 2)]
+    made = [Made(number, worker, size) for number, (worker, size) in enumerate(sizes)]
+    assert shuffle.together(made) == [[0, 2], [1], [3, 6], [4], [5]]

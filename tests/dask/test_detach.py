@@ -28,6 +28,7 @@ from bourne.sdk.options import OptionsWarning, PipelineOptions
 from bourne.sdk.runner import PipelineState
 from tests.clusters import client, cluster
 from tests.dask.gates import Gate, stop_at
+from tests.sinks import Keeping
 
 
 def detached(where: str, *flags: str) -> PipelineOptions:
@@ -200,17 +201,6 @@ def test_a_job_whose_driver_died_starts_again(single: str, tmp_path: Path) -> No
         lines = [line for path in (tmp_path / 'made').glob(f'{name}-*') for line in path.read_text().split()]
         assert sorted(map(int, lines)) == list(range(10))
     assert job.metrics().elements('Create') == {None: 10}
-
-
-class Keeping(Writer[Any]):
-    """Keeps nothing."""
-
-    def write(self, values: Sequence[Any]) -> None: ...
-
-    def prepare(self) -> str:
-        return 'token'
-
-    def abort(self) -> None: ...
 
 
 @portable

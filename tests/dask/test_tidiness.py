@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -108,28 +109,49 @@ def test_runs_beside_each_other_have_their_own_options() -> None:
         list(pool.map(run, [1, 2, 3]))
 
 
+class SeatOf:
+    """Stands for a seat."""
+
+    def __init__(self, setting: bytes, directory: str | None) -> None:
+        self.since = 0.0
+        self.ended = False
+
+    def take(self) -> None:
+        pass
+
+    def end(self) -> None:
+        self.ended = True
+
+
 def test_a_task_that_outlives_its_run_leaves_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    class Seat:
-        ended = False
-
-        def __init__(self, setting: bytes, directory: str | None) -> None:
-            pass
-
-        def take(self) -> None:
-            pass
-
-        def end(self) -> None:
-            Seat.ended = True
-
-    monkeypatch.setattr(places, 'Seat', Seat)
+    monkeypatch.setattr(places, 'Seat', SeatOf)
     monkeypatch.setattr(places, 'GRACE', 0)
     own = places.Places()
-    with own.seat('run', b'', None):
+    with own.seat('run', b'', None) as seat:
         own.end_run('run')
-        assert not Seat.ended
-    assert Seat.ended
+        assert not seat.ended
+    assert seat.ended
     assert not own._busy
     assert not own._free
+
+
+def test_a_run_whose_client_has_died_gives_its_seats_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 0.0
+    monkeypatch.setattr(places, 'Seat', SeatOf)
+    monkeypatch.setattr(places, 'time', SimpleNamespace(monotonic=lambda: now))
+    own = places.Places()
+    with own.seat('abandoned', b'', None) as abandoned:
+        pass
+    with own.seat('long', b'', None) as long:
+        now = places.IDLE - 1
+        with own.seat('next', b'', None) as following:
+            assert not abandoned.ended
+        now = places.IDLE + 1
+        with own.seat('one more', b'', None):
+            assert abandoned.ended
+    assert not long.ended
+    assert not following.ended
+    assert set(own._free) == {'long', 'next', 'one more'}
 
 
 def test_work_is_cut_for_the_workers_that_a_cluster_may_grow_to() -> None:

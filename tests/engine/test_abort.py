@@ -15,19 +15,9 @@ from bourne.sdk.transforms.create import Create
 from bourne.sdk.transforms.group import Reshuffle
 from bourne.sdk.transforms.pardo import Map
 from bourne.sdk.transforms.write import Write
+from tests.sinks import Keeping
 
 aborted: list[str] = []
-
-
-class Keeping(Writer[Any]):
-    """Keeps nothing."""
-
-    def write(self, values: Sequence[Any]) -> None: ...
-
-    def prepare(self) -> str:
-        return 'token'
-
-    def abort(self) -> None: ...
 
 
 @portable

@@ -11,6 +11,7 @@ from threading import Lock
 from typing import Any
 
 from dask import config
+from dask.system import CPU_COUNT
 from distributed import Client, LocalCluster, Nanny, Status, default_client, get_client, rejoin, secede
 from distributed.deploy.cluster import Cluster
 
@@ -218,15 +219,11 @@ def _started(dask: DaskOptions, local: LocalOptions) -> LocalCluster:
         named['memory_limit'] = dask.memory_limit
     if local.temp_dir is not None:
         named['local_directory'] = local.temp_dir
-    limit = min(dask.memory_limit or default_budget(), default_budget())
+    limit = dask.memory_limit or 2 * default_budget() // (local.workers or CPU_COUNT)
     # As many bytes wait in a worker to be sent to others. By default it may be a gigabyte.
     with config.set({'distributed.p2p.comm.buffer': max(16 << 20, limit // 10)}):
-        return _local_cluster(named)
-
-
-def _local_cluster(named: dict[str, Any]) -> LocalCluster:
-    # A task that fails is told to the user by the run. Dask's own log would tell it again, once for each attempt.
-    return _Cluster(worker_class=_Nanny, dashboard_address='127.0.0.1:0', silence_logs=logging.CRITICAL, **named)
+        # A task that fails is told to the user by the run. Dask's own log would tell it again, for each attempt.
+        return _Cluster(worker_class=_Nanny, dashboard_address='127.0.0.1:0', silence_logs=logging.CRITICAL, **named)
 
 
 def _adapt(cluster: Any, least: int, most: int) -> None:

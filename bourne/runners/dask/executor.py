@@ -55,7 +55,7 @@ class ClientStore(OutputStore):
 
     def free(self, blocks: Iterable[Block]) -> None:
         """See :class:`bourne.engine.blocks.BlockStore`."""
-        self._executor.release(block.ref.key for block in blocks if isinstance(block.ref, Whereabouts))
+        self._executor.release(block.ref.made.key for block in blocks if isinstance(block.ref, Whereabouts))
 
 
 class DaskExecutor:
@@ -191,8 +191,8 @@ class DaskExecutor:
             for parts in routes.values():
                 for blocks in parts:
                     for block in blocks:
-                        self._needed[block.ref.key] += 1
-                        self._sizes[block.ref.key] = self._sizes.get(block.ref.key, 0) + block.size
+                        self._needed[block.ref.made.key] += 1
+                        self._sizes[block.ref.made.key] = self._sizes.get(block.ref.made.key, 0) + block.size
 
     def release(self, keys: Iterable[Any]) -> None:
         """One place of each of these outputs is not needed any more."""

@@ -28,15 +28,29 @@ from bourne.runners.common.spillstore import SpillStore
 Place = tuple[str, Route, int]
 
 
+class Made(NamedTuple):
+    """An output that is on a worker.
+
+    Attributes:
+      key: Dask's key of the task that made it.
+      worker: the address of the worker that has made it, and that has it unless it was lost.
+      size: how many bytes it has.
+    """
+
+    key: Any
+    worker: str
+    size: int
+
+
 class Whereabouts(NamedTuple):
     """Where the client's blocks are: the reference of a block of a summary.
 
     Attributes:
-      key: Dask's key of the task that made it.
+      made: the output that has it.
       place: where it goes.
     """
 
-    key: Any
+    made: Made
     place: Place
 
 
@@ -83,27 +97,29 @@ def _output(named: list[tuple[Place, list[Block]]], told: bytes, data: Iterable[
     return Output({place: [block._replace(ref=next(rest)) for block in blocks] for place, blocks in named}, told)
 
 
-def output_of(result: TaskResult, key: Any) -> Output:
+def output_of(result: TaskResult, key: Any, worker: str) -> Output:
     """What a task leaves on its worker.
 
     Args:
       result: the task's result.
       key: under which Dask has it.
+      worker: the worker's address.
     """
-    told = cloudpickle.dumps(summary(result, key), protocol=5)
-    return Output({(name, way, number): blocks for name, routes in result.outputs.items()
-                   for way, parts in routes.items() for number, blocks in enumerate(parts) if blocks}, told)
+    blocks = {(name, way, number): blocks for name, routes in result.outputs.items()
+              for way, parts in routes.items() for number, blocks in enumerate(parts) if blocks}
+    made = Made(key, worker, Output(blocks).size)
+    return Output(blocks, cloudpickle.dumps(summary(result, made), protocol=5))
 
 
-def summary(result: TaskResult, key: Any) -> TaskResult:
+def summary(result: TaskResult, made: Made) -> TaskResult:
     """A result as the client gets it, with one small block for each place.
 
     Args:
       result: the result.
-      key: under which Dask has the output.
+      made: its output.
     """
     def summed(place: Place, blocks: list[Block]) -> list[Block]:
-        return [Block(Whereabouts(key, place), sum(block.elements for block in blocks),
+        return [Block(Whereabouts(made, place), sum(block.elements for block in blocks),
                       sum(block.size for block in blocks))] if blocks else []
 
     outputs: dict[str, dict[Route, Partitioned]] = {

@@ -7,6 +7,7 @@ takes a *seat* of the run: a copy of the plan of its own, and the instance of th
 from __future__ import annotations
 
 import pickle
+import time
 from collections import Counter, OrderedDict, defaultdict
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -26,6 +27,9 @@ from bourne.sdk.value_provider import RuntimeValueProvider
 
 #: How many runs that have ended are remembered: a task of theirs that comes late must not begin.
 REMEMBERED = 1000
+#: Seconds without a task after which a run gives its seats up when another one begins: its client may have died. Should
+#: it go on after all, it gets new ones.
+IDLE = 600.0
 #: Seconds that the tasks of a run that failed have for their clean-up.
 GRACE = 2.0
 
@@ -58,9 +62,13 @@ class Seat:
     Args:
       setting: a pickled :class:`Setting`.
       directory: where what has no room in memory belongs.
+
+    Attributes:
+      since: when it was last in use, as ``time.monotonic`` has it.
     """
 
     def __init__(self, setting: bytes, directory: str | None) -> None:
+        self.since = time.monotonic()
         self.plan, self.run, self._options, coders, levels = Setting(*loaded(setting))
         registry.load_custom_type_coder_tuples(coders)
         lower(levels)
@@ -144,6 +152,7 @@ class Places:
             self._busy[run] += 1
         try:
             if seat is None:
+                self._end_idle()
                 seat = Seat(setting, directory)
             seat.take()
             yield seat
@@ -155,10 +164,22 @@ class Places:
                     del self._busy[run]
                 self._lock.notify_all()
 
+    def _end_idle(self) -> None:
+        """Ends the seats of runs that have done nothing for long."""
+        with self._lock:
+            long_ago = time.monotonic() - IDLE
+            idle = [run for run, seats in self._free.items()
+                    if run not in self._busy and all(seat.since < long_ago for seat in seats)]
+            seats = [seat for run in idle for seat in self._free.pop(run)]
+        for seat in seats:
+            seat.end()
+
     def _give_back(self, run: str, seats: list[Seat]) -> None:
         with self._lock:
             over = run in self._over
             if not over:
+                for seat in seats:
+                    seat.since = time.monotonic()
                 self._free[run] += seats
         if over:
             for seat in seats:

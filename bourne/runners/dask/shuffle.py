@@ -1,7 +1,8 @@
 """Dask's P2P shuffle for blocks of bytes: workers send each other what belongs to the other, through their disks.
 
-An output becomes frames of one row a block: the task that takes it, where it belongs, and its bytes. What Dask does
-with them costs a task for each output and one for each taker, where picked tasks cost one for each pair of them.
+Outputs become frames of one row a block: the task that takes it, where it belongs, and its bytes. What Dask does with
+them costs a task for each output and one for each taker, where picked tasks cost one for each pair of them; and some
+work for each pair of a frame and a taker, so that small outputs of one worker are sent together.
 (https://distributed.dask.org/en/stable/shuffling.html)
 """
 
@@ -10,14 +11,14 @@ from __future__ import annotations
 import pickle
 from array import array
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import accumulate
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from bourne.engine.blocks import Block
 from bourne.engine.exchange import Route
 from bourne.errors import OptionsError
-from bourne.runners.dask.outputs import Output, Place
+from bourne.runners.dask.outputs import Made, Output, Place
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 TAKER = 'taker'
 #: About how many bytes are made a frame and sent at once: Dask copies them several times on their way.
 FRAME = 16 << 20
-#: The most frames of an output.
+#: The most frames that one task sends.
 FRAMES = 1000
 
 
@@ -64,36 +65,50 @@ def _pyarrow() -> Any:
     return pyarrow
 
 
-def send(output: Output, takers: Mapping[Place, int], number: int, most: int, token: str) -> int:
-    """Sends an output to the workers where it is to be taken, a frame at a time.
+class Sent(NamedTuple):
+    """An output that is to be sent.
+
+    Attributes:
+      number: which one of all.
+      takers: which task takes what goes to a place.
+    """
+
+    number: int
+    takers: Mapping[Place, int]
+
+
+def send(token: str, number: int, sent: Sequence[Sent], *outputs: Output) -> int:
+    """Sends outputs to the workers where they are to be taken, a frame at a time.
 
     Args:
-      output: the output.
-      takers: which task takes what goes to a place.
-      number: which of the outputs it is.
-      most: in how many frames an output is sent at most.
       token: identifies the shuffle.
+      number: which one of the tasks that send this is.
+      sent: what there is to know of each output.
+      outputs: the outputs.
 
     Returns:
-      Which attempt of the shuffle it was sent in.
+      Which attempt of the shuffle they were sent in.
     """
     from distributed.shuffle._shuffle import shuffle_transfer
 
-    count = max(1, min(most, -(-output.size // FRAME)))
+    count = max(1, min(FRAMES, -(-sum(output.size for output in outputs) // FRAME)))
     while True:
-        attempts = {shuffle_transfer(framed(output, takers, number, part, count), token, number * most + part)
+        attempts = {shuffle_transfer(framed(sent, outputs, part, count), token, number * FRAMES + part)
                     for part in range(count)}
         if len(attempts) == 1:  # else a worker was lost meanwhile, and the first frames with what it had received
             return int(attempts.pop())
 
 
-def framed(output: Output, takers: Mapping[Place, int], number: int, part: int = 0, parts: int = 1) -> DataFrame:
-    """Every so-many-th block of an output as a frame; see :func:`send`."""
+def framed(sent: Sequence[Sent], outputs: Sequence[Output], part: int = 0, parts: int = 1) -> DataFrame:
+    """Every so-many-th block of some outputs as a frame; see :func:`send`."""
     import pandas as pd
 
-    found = [(place, turn, block) for place, blocks in output.blocks.items() if place in takers
+    found = [(one.takers[place], one.number, place, turn, block)
+             for one, output in zip(sent, outputs, strict=True)
+             for place, blocks in output.blocks.items() if place in one.takers
              for turn, block in enumerate(blocks)]
-    rows = [(takers[place], _head(number, place, turn, block), block.ref) for place, turn, block in found[part::parts]]
+    rows = [(taker, _head(number, place, turn, block), block.ref)
+            for taker, number, place, turn, block in found[part::parts]]
     columns = list(zip(*rows, strict=True)) or [(), (), ()]
     heads, data = (pd.arrays.ArrowExtensionArray(_binary(column)) for column in columns[1:])
     return pd.DataFrame({TAKER: pd.Series(columns[0], dtype='int64'), 'head': heads, 'data': data})
@@ -131,15 +146,30 @@ def _column(frame: DataFrame, name: str) -> Any:
     return found.combine_chunks() if hasattr(found, 'combine_chunks') else found
 
 
-def shuffled(name: str, token: str, outputs: Sequence[Any], takers: Sequence[Mapping[Place, int]],
+def together(makers: Iterable[Made]) -> list[list[int]]:
+    """Which of the outputs are sent together: those of one worker, about a frame of them."""
+    groups: list[list[int]] = []
+    sizes: list[int] = []
+    latest: dict[str, int] = {}
+    for number, made in enumerate(makers):
+        group = latest.get(made.worker)
+        if group is None or sizes[group] + made.size > FRAME:
+            group = latest[made.worker] = len(groups)
+            groups.append([])
+            sizes.append(0)
+        groups[group].append(number)
+        sizes[group] += made.size
+    return groups
+
+
+def shuffled(name: str, token: str, takers: Mapping[Made, Mapping[Place, int]],
              count: int) -> tuple[dict[Any, Any], list[Any]]:
     """The tasks of a shuffle.
 
     Args:
       name: how their names begin.
       token: identifies the shuffle in the cluster.
-      outputs: the keys of the outputs.
-      takers: see :func:`send`, for each output.
+      takers: the outputs that are to be sent, and which task takes what goes to a place.
       count: how many tasks take from it.
 
     Returns:
@@ -157,9 +187,11 @@ def shuffled(name: str, token: str, outputs: Sequence[Any], takers: Sequence[Map
         raise OptionsError(f'this version of Dask has no P2P shuffle that bourne knows ({error}); use '
                            f'--exchange=tasks') from error
     graph: dict[Any, Any] = {}
-    for number, (key, goes) in enumerate(zip(outputs, takers, strict=True)):
+    makers = list(takers)
+    for number, group in enumerate(together(makers)):
         sending = (f'{name}: send-0{token}', number)
-        graph[sending] = Task(sending, send, TaskRef(key), dict(goes), number, FRAMES, token)
+        graph[sending] = Task(sending, send, token, number, [Sent(one, takers[makers[one]]) for one in group],
+                              *(TaskRef(makers[one].key) for one in group))
     barrier = barrier_key(ShuffleId(token))
     spec = DataFrameShuffleSpec(id=ShuffleId(token), npartitions=count, column=TAKER, meta=_meta(), parts_out=count,
                                 disk=True, drop_column=True)

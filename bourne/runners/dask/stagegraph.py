@@ -15,7 +15,7 @@ from bourne.engine.exchange import Route
 from bourne.engine.plan.stage import Stage
 from bourne.runners.dask import exchanges
 from bourne.runners.dask.exchanges import Exchange, Given
-from bourne.runners.dask.outputs import Output, Place, Whereabouts
+from bourne.runners.dask.outputs import Made, Output, Place, Whereabouts
 from bourne.runners.dask.shuffle import shuffled
 from bourne.runners.dask.work import Order, collect, describe, perform, pick
 
@@ -131,7 +131,7 @@ class Builder:
         for name, some in blocks.items():
             for block in some:
                 if isinstance(block.ref, Whereabouts):
-                    keys[block.ref.key] = None
+                    keys[block.ref.made.key] = None
                 else:
                     own.setdefault((name, STAY, 0), []).append(block)
         if own:
@@ -145,12 +145,10 @@ class Builder:
         taken = [_taken(task) for task in tasks]
         if not tasks[0].blocks:
             return None, [([], {}) for _ in tasks]
-        makers: dict[Any, None] = {}
-        for task in tasks:
-            makers.update((block.ref.key, None) for blocks in task.blocks.values() for block in blocks
-                          if isinstance(block.ref, Whereabouts))
+        makers = {block.ref.made: None for task in tasks for blocks in task.blocks.values() for block in blocks
+                  if isinstance(block.ref, Whereabouts)}
         size = sum(block.size for task in tasks for blocks in task.blocks.values() for block in blocks)
-        whole = sum(self._sizes.get(key, 0) for key in makers)
+        whole = sum(self._sizes.get(made.key, 0) for made in makers)
         exchange = exchanges.choose(self._stage, Given(size, len(makers), len(tasks), whole, self._memory),
                                     self._wanted)
         if not all(isinstance(block.ref, Whereabouts) for task in tasks for blocks in task.blocks.values()
@@ -168,19 +166,19 @@ class Builder:
     def _picked(self, task: engine.Task) -> list[TaskRef]:
         """The part of each output that a task takes."""
         refs = []
-        for number, (maker, places) in enumerate(_places(task).items()):
+        for number, (made, places) in enumerate(_places(task).items()):
             key = self._naming.key((number, task.number), 'pick')
-            self._graph[key] = Task(key, pick, TaskRef(maker), places)
+            self._graph[key] = Task(key, pick, TaskRef(made.key), places)
             refs.append(TaskRef(key))
         return refs
 
-    def _shuffled(self, tasks: Sequence[engine.Task], makers: list[Any]) -> list[list[TaskRef]]:
+    def _shuffled(self, tasks: Sequence[engine.Task], makers: Sequence[Made]) -> list[list[TaskRef]]:
         """The frame of each task."""
-        takers: dict[Any, dict[Place, int]] = {maker: {} for maker in makers}
+        takers: dict[Made, dict[Place, int]] = {made: {} for made in makers}
         for number, task in enumerate(tasks):
-            for maker, places in _places(task).items():
-                takers[maker].update(dict.fromkeys(places, number))
-        graph, frames = shuffled(self._naming.stage, self._naming.token, makers, list(takers.values()), len(tasks))
+            for made, places in _places(task).items():
+                takers[made].update(dict.fromkeys(places, number))
+        graph, frames = shuffled(self._naming.stage, self._naming.token, takers, len(tasks))
         self._graph.update(graph)
         return [[TaskRef(frame)] for frame in frames]
 
@@ -198,10 +196,10 @@ def _taken(task: engine.Task) -> _Taken:
     return taken
 
 
-def _places(task: engine.Task) -> dict[Any, list[Place]]:
+def _places(task: engine.Task) -> dict[Made, list[Place]]:
     """What a task takes of each output."""
-    places: dict[Any, list[Place]] = {}
+    places: dict[Made, list[Place]] = {}
     for blocks in task.blocks.values():
         for block in blocks:
-            places.setdefault(block.ref.key, []).append(block.ref.place)
+            places.setdefault(block.ref.made, []).append(block.ref.place)
     return places

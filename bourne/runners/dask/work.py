@@ -108,7 +108,7 @@ def perform(setting: bytes, order: bytes, *arguments: Any) -> Output | bytes:
     except (Exception, Unwanted) as error:
         error.add_note(f'on the Dask worker {worker.address}')
         raise TaskFailed(pack(error), f'{type(error).__name__}: {error}') from error
-    return output_of(result, key) if todo.leaves else cloudpickle.dumps(result, protocol=5)
+    return output_of(result, key, worker.address) if todo.leaves else cloudpickle.dumps(result, protocol=5)
 
 
 def describe(made: Output) -> bytes:
