@@ -20,14 +20,17 @@ from bourne.runners.dask.batch import DaskResult
 from bourne.sdk.metrics import Metrics
 from bourne.sdk.model.dofn import DoFn
 from bourne.sdk.model.source import Reader, Records, Source
+from bourne.sdk.model.window import GlobalWindows
 from bourne.sdk.options import PipelineOptions
 from bourne.sdk.runner import PipelineState
 from bourne.sdk.testing.memory import MemorySource
 from bourne.sdk.testing.pipeline import TestPipeline
 from bourne.sdk.testing.util import assert_that, equal_to
+from bourne.sdk.transforms.collect import ToListCombineFn
+from bourne.sdk.transforms.combine import CombinePerKey
 from bourne.sdk.transforms.create import Create
 from bourne.sdk.transforms.group import GroupByKey, Reshuffle
-from bourne.sdk.transforms.pardo import Map, ParDo
+from bourne.sdk.transforms.pardo import Map, MapTuple, ParDo
 from bourne.sdk.transforms.read import Read
 from tests.clusters import client, shared_runner
 from tests.dask.faults import first
@@ -66,6 +69,34 @@ def test_a_flaky_function_with_retries(tmp_path: Path) -> None:
     assert (seen.attempted, seen.committed) == (1_000, 1_000)
     written = [int(line) for path in (tmp_path / 'out').iterdir() for line in path.read_text().split()]
     assert sorted(written) == list(range(1_000))
+
+
+class Keeping(DoFn):
+    """Emits what it has kept when a bundle ends."""
+
+    def __init__(self) -> None:
+        self.kept: list[Any] = []
+
+    def process(self, element: Any) -> None:
+        self.kept.append(element)
+
+    def finish_bundle(self) -> Iterator[Any]:
+        kept, self.kept = self.kept, []
+        for element in kept:
+            yield GlobalWindows.windowed_value(element)
+
+
+def test_another_attempt_finds_nothing_of_the_one_that_failed(tmp_path: Path) -> None:
+    with pipeline('--retries=1', '--bundle_size=100') as p:
+        numbers = p | Create(range(1_000))
+        kept = numbers | 'keep' >> ParDo(Keeping())
+        pairs = numbers | 'flaky' >> ParDo(Flaky(tmp_path / 'failed')) | Map(lambda number: (number % 2, 1))
+        assert_that(kept, equal_to(list(range(1_000))), 'kept')
+        assert_that(pairs | CombinePerKey(sum), equal_to([(0, 500), (1, 500)]), 'sums')
+        assert_that(pairs | 'lists' >> CombinePerKey(ToListCombineFn()) | MapTuple(lambda key, ones: (key, len(ones))),
+                    equal_to([(0, 500), (1, 500)]), 'lists')
+    assert (tmp_path / 'failed').exists()
+    assert p.result.metrics().elements('flaky') == {None: 1_000}
 
 
 def test_a_flaky_function_without_retries(tmp_path: Path) -> None:

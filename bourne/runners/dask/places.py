@@ -1,7 +1,8 @@
 """What a worker keeps of a run from task to task: copies of the plan, with user functions that are set up.
 
 A worker may have several threads, and user functions belong to one thread at a time. So each thread that runs a task
-takes a *seat* of the run: a copy of the plan of its own, and the instance of the stage that it ran last.
+takes a *seat* of the run: a copy of the plan of its own, and the instance of the stage that it ran last. A task that
+fails takes its seat with it: another attempt must not find what this one has left in user functions.
 """
 
 from __future__ import annotations
@@ -156,6 +157,11 @@ class Places:
                 seat = Seat(setting, directory)
             seat.take()
             yield seat
+        except BaseException:
+            if seat is not None:  # its functions were left in the middle of something
+                seat.end()
+                seat = None
+            raise
         finally:
             self._give_back(run, [seat] if seat is not None else [])
             with self._lock:
