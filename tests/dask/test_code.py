@@ -108,12 +108,14 @@ from bourne.sdk.model.source import BoundedReader, Source
 class Split:
     def __init__(self, number):
         self.number = number
+    def doubled(self):
+        return circle_two.times(self.number, 2)
 
 class Numbers(Source):
     def splits(self, desired=1):
         return [Split(1), Split(2)]
     def open(self, split, position=None):
-        return BoundedReader([split.number], None, position or 0)
+        return BoundedReader([split.doubled()], None, position or 0)
 
 class Odd(Exception):
     def __init__(self, x, *, why):
@@ -134,7 +136,7 @@ def test_modules_that_import_each_other_travel_and_so_do_their_classes(elsewhere
     module = made(tmp_path, monkeypatch, 'circle_one', CIRCLE)
     check(elsewhere, module)
     with TestPipeline(DaskRunner(client=elsewhere)) as p:
-        assert_that(p | Read(module.Numbers()) | Map(module.double), equal_to([2, 4]))
+        assert_that(p | Read(module.Numbers()) | Map(module.double), equal_to([4, 8]))
     failing = TestPipeline(DaskRunner(client=elsewhere))
     failing | Create([1]) | Map(module.refuse)
     with pytest.raises(module.Odd, match='1 is odd: it is') as caught:

@@ -70,11 +70,17 @@ def pickled(value: Any, uploaded: Sequence[str]) -> bytes:
       value: the value.
       uploaded: paths of what workers get as files; these modules go by name.
     """
+    data, = all_pickled([value], uploaded)
+    return data
+
+
+def all_pickled(values: Sequence[Any], uploaded: Sequence[str]) -> list[bytes]:
+    """Several values, each by itself: which modules are the user's own is found out once; see :func:`pickled`."""
     try:
         with by_value(uploaded):
-            data = _dumps(value)
+            data = [_dumps(value) for value in values]
     except Exception:  # something that a module has cannot be pickled; the workers may be able to import it
-        data = cloudpickle.dumps(value, protocol=5)
+        data = [cloudpickle.dumps(value, protocol=5) for value in values]
     return data
 
 

@@ -26,7 +26,7 @@ from bourne.runners.common.failures import unpack
 from bourne.runners.common.folder import RunFolder
 from bourne.runners.dask import resources
 from bourne.runners.dask.blaming import Blaming
-from bourne.runners.dask.code import by_value, pickled
+from bourne.runners.dask.code import pickled
 from bourne.runners.dask.exchanges import Exchange
 from bourne.runners.dask.logs import levels
 from bourne.runners.dask.outputs import OutputStore, Whereabouts
@@ -123,9 +123,8 @@ class DaskExecutor:
         assert self._plan is not None
         assert self._run is not None
         number = self._plan.stages.index(stage)
-        builder = Builder(stage, number, self._run.id, self._setting[0], self._sizes, self._memory(), self._exchange)
-        with by_value(self._uploaded):  # splits may be of the user's own classes
-            made = builder.build(tasks)
+        made = Builder(stage, number, self._run.id, self._setting[0], self._sizes, self._memory(), self._exchange,
+                       self._uploaded).build(tasks)
         if made.exchange is not None:
             self.exchanges[stage.name] = made.exchange
         self.tasks[stage.name] = len(made.graph)

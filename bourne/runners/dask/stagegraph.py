@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-import cloudpickle
 from dask.task_spec import DataNode, Task, TaskRef
 
 from bourne.engine import task as engine
@@ -14,6 +13,7 @@ from bourne.engine.exchange import WHOLE as STAY
 from bourne.engine.exchange import Route
 from bourne.engine.plan.stage import Stage
 from bourne.runners.dask import exchanges
+from bourne.runners.dask.code import all_pickled
 from bourne.runners.dask.exchanges import Exchange, Given
 from bourne.runners.dask.outputs import Made, Output, Place, Whereabouts
 from bourne.runners.dask.shuffle import shuffled
@@ -78,10 +78,11 @@ class Builder:
       sizes: about how many bytes the output of each task has, by key.
       memory: how many bytes of memory all workers have.
       wanted: what ``--exchange`` says.
+      uploaded: paths of modules that the workers were sent as files.
     """
 
     def __init__(self, stage: Stage, number: int, run: str, setting: str, sizes: Mapping[Any, int], memory: int,
-                 wanted: str) -> None:
+                 wanted: str, uploaded: Sequence[str] = ()) -> None:
         self._stage = stage
         self._number = number
         self._run = run
@@ -89,6 +90,7 @@ class Builder:
         self._sizes = sizes
         self._memory = memory
         self._wanted = wanted
+        self._uploaded = uploaded
         self._naming = Naming.of(stage, run, number)
         self._graph: dict[Any, Any] = {}
 
@@ -101,13 +103,12 @@ class Builder:
         # What a task takes is small, so it goes to whoever is free. Else Dask would have all tasks wait for the one
         # worker that has the plan, or the small output that they share.
         anywhere = exchange is None or (exchange.kind == exchanges.WHOLE and exchange.size <= exchanges.WHOLE_MOST)
+        orders = all_pickled([self._order(task, taken, len(refs), sides, leaves)
+                              for task, (refs, taken) in zip(tasks, inputs, strict=True)], self._uploaded)
         answers, main = {}, {}
-        for task, (refs, taken) in zip(tasks, inputs, strict=True):
+        for task, order, (refs, _) in zip(tasks, orders, inputs, strict=True):
             key = self._naming.key(task.number)
-            light = task._replace(stage=None, blocks={}, sides={}, routes=dict(task.routes))  # type: ignore[arg-type]
-            order = Order(self._run, self._number, light, taken, len(refs), sides, leaves)
-            self._graph[key] = Task(key, perform, self._setting, cloudpickle.dumps(order, protocol=5), *refs,
-                                    *side_refs, _data_producer=anywhere)
+            self._graph[key] = Task(key, perform, self._setting, order, *refs, *side_refs, _data_producer=anywhere)
             main[key] = task.number
             if leaves:
                 answer = self._naming.key(task.number, 'result')
@@ -116,6 +117,10 @@ class Builder:
             else:
                 answers[key] = task.number
         return StageGraph(self._graph, answers, list(main) if leaves else [], main, exchange)
+
+    def _order(self, task: engine.Task, taken: _Taken, outputs: int, sides: tuple[str, ...], leaves: bool) -> Order:
+        light = task._replace(stage=None, blocks={}, sides={}, routes=dict(task.routes))  # type: ignore[arg-type]
+        return Order(self._run, self._number, light, taken, outputs, sides, leaves)
 
     def _side(self, name: str, blocks: Iterable[Block]) -> TaskRef:
         """A side input as a whole."""
