@@ -115,10 +115,13 @@ class Driver:
         self.observer.stage_started(stage, self._started, len(self.plan.stages))
         tasks = self._tasks(stage)
         results: list[tuple[int, TaskResult]] = []
-        for task, result in self.executor.run(tasks, self.observer.advanced):
+
+        def done(task: Task, result: TaskResult) -> None:
             results.append((task.number, result))
             for label, token in result.prepared.items():
                 self._prepared.setdefault(label, []).append((task.number, token))
+
+        self.executor.run(tasks, self.observer.advanced, done)
         for _, result in sorted(results, key=lambda item: item[0]):
             self.metrics.merge(result.metrics)
             self._keep(result.outputs)

@@ -92,6 +92,9 @@ class TaskResult(NamedTuple):
 #: May raise to end the task.
 Report = Callable[[int, float | None], None]
 
+#: Called with each task that has ended, and what it made. May raise to end the run.
+Done = Callable[[Task, TaskResult], None]
+
 
 #: How many elements are processed before it is known what they become.
 FIRST = 4

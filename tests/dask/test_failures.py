@@ -59,6 +59,14 @@ class Flaky(DoFn):
         yield element
 
 
+def test_a_function_that_ends_an_iterator() -> None:
+    p = pipeline()
+    p | Create([1, 2]) | 'mine' >> Map(lambda x: next(iter(())))
+    with pytest.raises(StopIteration) as caught:
+        p.run()
+    assert "in Map 'mine'" in caught.value.__notes__[0]
+
+
 def test_a_flaky_function_with_retries(tmp_path: Path) -> None:
     with pipeline('--retries=1', '--bundle_size=100') as p:
         numbers = p | Create(range(1_000)) | 'flaky' >> ParDo(Flaky(tmp_path / 'failed'))

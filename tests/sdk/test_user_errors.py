@@ -299,8 +299,9 @@ def test_one_exception_raised_for_every_element() -> None:
     assert "in Map 'mine'" in note_of(failure(lambda p: p | Create([1, 2]) | 'mine' >> Map(refuse)))
 
 
-def test_a_function_that_ends_an_iterator_ends_the_run_and_not_the_data() -> None:
-    p = TestPipeline()
+@pytest.mark.parametrize('flags', [[], ['--workers=2'], ['--streaming'], ['--streaming', '--workers=2']])
+def test_a_function_that_ends_an_iterator_ends_the_run_and_not_the_data(flags: list[str]) -> None:
+    p = TestPipeline(options=PipelineOptions(flags))
     p | Create([1, 2]) | 'mine' >> Map(lambda x: next(iter(())))
     with pytest.raises(StopIteration) as caught:
         p.run()

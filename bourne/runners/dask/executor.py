@@ -10,7 +10,7 @@ from __future__ import annotations
 import pickle
 import sys
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any
@@ -21,7 +21,7 @@ from dask.task_spec import DataNode
 from bourne.engine.blocks import Block
 from bourne.engine.plan.stage import MergeCombine, Plan, PreCombine, Stage
 from bourne.engine.sizing import Sizing
-from bourne.engine.task import Report, Run, Task, TaskResult
+from bourne.engine.task import Done, Report, Run, Task, TaskResult
 from bourne.runners.common.failures import unpack
 from bourne.runners.common.folder import RunFolder
 from bourne.runners.dask import resources
@@ -101,20 +101,25 @@ class DaskExecutor:
         self._setting = (f'bourne plan-0{run.id}', pickled(tuple(setting), self._uploaded))
         resources.check(plan, self.client)
 
-    def run(self, tasks: Sequence[Task], report: Report) -> Iterator[tuple[Task, TaskResult]]:
+    def run(self, tasks: Sequence[Task], report: Report, done: Done) -> None:
         """See :class:`bourne.engine.executor.Executor`."""
         stage = tasks[0].stage
         made = self._build(stage, tasks)
         self._blaming.watch(stage, made, tasks)
         futures = self._send(stage, made)
         by_number = {task.number: task for task in tasks}
-        answers = self._answers([futures[key] for key in made.answers], report)
-        for done, (key, data) in enumerate(answers, 1):
-            result: TaskResult = pickle.loads(data)
-            task = by_number[made.answers[key]]
-            report(_elements(task, result), done / len(tasks))
-            self._keep(result)
-            yield task, result
+        ended: SimpleQueue[Future] = SimpleQueue()
+        for key in made.answers:
+            futures[key].add_done_callback(ended.put)
+        count = 0
+        while count < len(made.answers):
+            for key, data in self._answers(ended, report):
+                count += 1
+                result: TaskResult = pickle.loads(data)
+                task = by_number[made.answers[key]]
+                report(_elements(task, result), count / len(tasks))
+                self._keep(result)
+                done(task, result)
         self._running.clear()
         self._release_unneeded(made.held)
         self._end_stage(stage)
@@ -145,31 +150,25 @@ class DaskExecutor:
         self._running = [futures[key] for key in made.answers]
         return futures
 
-    def _answers(self, futures: Sequence[Future], report: Report) -> Iterator[tuple[Any, bytes]]:
-        """The answers in the order in which they come, many at a time.
+    def _answers(self, ended: SimpleQueue[Future], report: Report) -> list[tuple[Any, bytes]]:
+        """The answers of the tasks that have ended since the last time, by their keys.
 
         Raises:
           Exception: what made a task fail.
         """
-        ended: SimpleQueue[Future] = SimpleQueue()
-        for future in futures:
-            future.add_done_callback(ended.put)
-        left = len(futures)
-        while left:
-            batch = []
-            for future in self._next(ended, report):
-                if future.status == 'finished':
-                    batch.append(future)
-                elif future.status in ('lost', 'pending'):  # its worker is gone, and Dask runs it again
-                    future.add_done_callback(ended.put)
-                else:
-                    raise self._blaming.failure(future)
-            left -= len(batch)
-            try:
-                found = self.client.gather(batch)
-            except Exception as error:
-                raise self._blaming.of_error(error) from error
-            yield from zip((future.key for future in batch), found, strict=True)
+        batch = []
+        for future in self._next(ended, report):
+            if future.status == 'finished':
+                batch.append(future)
+            elif future.status in ('lost', 'pending'):  # its worker is gone, and Dask runs it again
+                future.add_done_callback(ended.put)
+            else:
+                raise self._blaming.failure(future)
+        try:
+            found = self.client.gather(batch)
+        except Exception as error:
+            raise self._blaming.of_error(error) from error
+        return [(future.key, data) for future, data in zip(batch, found, strict=True)]
 
     def _next(self, ended: SimpleQueue[Future], report: Report) -> list[Future]:
         """The tasks that have ended since the last time, at least one."""

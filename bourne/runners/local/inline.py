@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import pickle
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from collections.abc import Sequence
+from contextlib import ExitStack, suppress
 from typing import TYPE_CHECKING
 
 import cloudpickle
 
 from bourne.engine.memory import resident
-from bourne.engine.plan.stage import Plan, Stage
+from bourne.engine.plan.stage import Plan
 from bourne.engine.sizing import Sizing
-from bourne.engine.task import Report, Run, StageInstance, Task, TaskResult, sampler_for
+from bourne.engine.task import Done, Report, Run, StageInstance, Task, TaskResult, sampler_for
 from bourne.runners.common.filestore import FileStore
 from bourne.runners.common.folder import RunFolder
 from bourne.runners.common.spillstore import SpillStore
@@ -48,38 +48,20 @@ class InlineExecutor:
         self._plan, self._run = plan, run
         self._sampler = self._stack.enter_context(sampler_for(run))
 
-    def run(self, tasks: Sequence[Task], report: Report) -> Iterator[tuple[Task, TaskResult]]:
+    def run(self, tasks: Sequence[Task], report: Report, done: Done) -> None:
         """See :class:`bourne.engine.executor.Executor`."""
         assert self._plan is not None
         assert self._run is not None
-        # Not a generator: a StopIteration of a user function would become something else on its way through one.
         first = tasks[0]
         instance = StageInstance(self._plan, self._run, first.stage, first.sides, self.store, self._sampler)
-        results: list[tuple[Task, TaskResult]] = []
-        with self._aborting(first.stage, results):
-            try:
-                for task in tasks:
-                    results.append((task, self._kept(instance.run(task, report))))
-            except BaseException:
-                with suppress(Exception):
-                    instance.close()
-                raise
-            instance.close()
-        return iter(results)
-
-    @contextmanager
-    def _aborting(self, stage: Stage, results: list[tuple[Task, TaskResult]]) -> Iterator[None]:
-        """Aborts what earlier tasks prepared if a later one fails: nobody else ever hears of it."""
-        assert self._run is not None
         try:
-            yield
+            for task in tasks:
+                done(task, self._kept(instance.run(task, report)))
         except BaseException:
-            for op in stage.sinks:
-                tokens = [result.prepared[op.label] for _, result in results if op.label in result.prepared]
-                if tokens:
-                    with suppress(Exception):  # what made the run fail is what is raised
-                        op.sink.abort(self._run.id, tokens)
+            with suppress(Exception):  # what made the run fail is what is raised
+                instance.close()
             raise
+        instance.close()
 
     def _kept(self, result: TaskResult) -> TaskResult:
         """A result that outlives the run: what a sink prepared may hold values that are on disk.

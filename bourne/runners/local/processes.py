@@ -14,7 +14,7 @@ import pickle
 import sys
 import time
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from contextlib import ExitStack, suppress
 from typing import TYPE_CHECKING, Any
 
@@ -24,7 +24,7 @@ import cloudpickle
 from bourne.engine.memory import resident
 from bourne.engine.plan.stage import Plan, Stage
 from bourne.engine.sizing import Sizing
-from bourne.engine.task import Report, Run, Task, TaskResult
+from bourne.engine.task import Done, Report, Run, Task
 from bourne.errors import ExecutionError
 from bourne.runners.common.failures import unpack
 from bourne.runners.common.filestore import FileStore
@@ -108,7 +108,7 @@ class ProcessExecutor:
         tell."""
         return resident() + sum(resident(worker.process.pid) for worker in self._pool)
 
-    def run(self, tasks: Sequence[Task], report: Report) -> Iterator[tuple[Task, TaskResult]]:
+    def run(self, tasks: Sequence[Task], report: Report, done: Done) -> None:
         """See :class:`bourne.engine.executor.Executor`."""
         waiting = deque(tasks)
         while len(self._pool) < min(self.workers, len(tasks)):
@@ -130,7 +130,7 @@ class ProcessExecutor:
                     worker.task = None
                     report(0, 1 - (len(waiting) + sum(one.task is not None for one in self._pool)) / len(tasks))
                     assert task is not None
-                    yield task, answer[1]
+                    done(task, answer[1])
         self._end_stage()
 
     def _hand_out(self, waiting: deque[Task]) -> None:
