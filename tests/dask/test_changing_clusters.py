@@ -6,11 +6,13 @@ import itertools
 import os
 import random
 import threading
+import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-from distributed import Worker, get_worker
+from distributed import Worker, get_worker, worker_client
 from distributed.chaos import KillWorker
 
 from bourne.io.textio import WriteToText
@@ -20,6 +22,7 @@ from bourne.sdk.options import PipelineOptions
 from bourne.sdk.runner import PipelineState
 from bourne.sdk.testing.pipeline import TestPipeline, running_on
 from bourne.sdk.testing.util import assert_that, equal_to
+from bourne.sdk.transforms.combine import CombineGlobally
 from bourne.sdk.transforms.create import Create
 from bourne.sdk.transforms.group import GroupByKey, Reshuffle
 from bourne.sdk.transforms.pardo import Map
@@ -109,3 +112,34 @@ def test_a_worker_comes_and_one_is_retired(tmp_path: Path) -> None:
         assert retired[0] not in client.scheduler_info(n_workers=-1)['workers']
     written = [int(line) for path in (tmp_path / 'out').iterdir() for line in path.read_text().split()]
     assert sorted(written) == list(range(8_000))
+
+
+def test_a_cluster_grows_and_shrinks_with_the_work(tmp_path: Path) -> None:
+    def wait_for_another(x: int) -> int:
+        """Waits until tasks run on two workers at the same time."""
+        (tmp_path / str(get_worker().name)).touch()
+        until(lambda: len(list(tmp_path.iterdir())) > 1)
+        return x
+
+    def wait_for_nobody(total: int) -> int:
+        """Waits until this worker is the only one."""
+        with worker_client() as client:
+            until(lambda: len(client.run_on_scheduler(lambda dask_scheduler: list(dask_scheduler.workers))) == 1)
+        return total
+
+    swift = {'distributed.adaptive.interval': '50ms', 'distributed.adaptive.target-duration': '1s'}
+    with own_cluster(workers=1, configuration=swift) as client:
+        flags = PipelineOptions(['--adapt=1:3', '--retries=3'])
+        with TestPipeline(DaskRunner(cluster=client.cluster), flags) as p:
+            numbers = p | Create(range(30)) | Reshuffle() | 'grow' >> Map(wait_for_another)
+            total = numbers | CombineGlobally(sum) | 'shrink' >> Map(wait_for_nobody)
+            assert_that(total, equal_to([sum(range(30))]))
+    assert len(list(tmp_path.iterdir())) > 1
+
+
+def until(condition: Callable[[], bool]) -> None:
+    """Waits for a condition."""
+    deadline = time.monotonic() + 60
+    while not condition():
+        assert time.monotonic() < deadline, 'nothing changes'
+        threading.Event().wait(0.02)

@@ -13,6 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import ModuleType
 
+import dask
 import pytest
 from distributed import Client
 from distributed.security import Security
@@ -208,4 +209,10 @@ def test_a_cluster_with_tls(tmp_path: Path) -> None:
         assert cluster.address.startswith('tls://')
         with Client(cluster.address, security=security, set_as_default=False) as client, \
                 TestPipeline(DaskRunner(client=client)) as p:
+            assert_that(p | Create([1, 2]) | Map(str), equal_to(['1', '2']))
+        configured = {'distributed.comm.tls.ca-file': str(certificate), 'distributed.comm.require-encryption': True,
+                      'distributed.comm.tls.client.cert': str(certificate),
+                      'distributed.comm.tls.client.key': str(key)}
+        with dask.config.set(configured), \
+                TestPipeline(DaskRunner(), PipelineOptions([f'--dask_scheduler={cluster.address}'])) as p:
             assert_that(p | Create([1, 2]) | Map(str), equal_to(['1', '2']))
