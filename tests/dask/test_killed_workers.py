@@ -19,8 +19,12 @@ from bourne.runners.common.progress import Progress
 from bourne.runners.dask import DaskRunner
 from bourne.runners.dask.executor import DaskExecutor
 from bourne.sdk.metrics import Metrics
+from bourne.sdk.model.coders import VarIntCoder
 from bourne.sdk.model.combinefn import CombineFn
 from bourne.sdk.model.dofn import DoFn
+from bourne.sdk.model.state import ReadModifyWriteStateSpec
+from bourne.sdk.model.timer import TimeDomain, TimerSpec, on_timer
+from bourne.sdk.model.window import GLOBAL_WINDOW
 from bourne.sdk.options import PipelineOptions
 from bourne.sdk.runner import PipelineResult
 from bourne.sdk.testing.pipeline import TestPipeline
@@ -91,7 +95,30 @@ class Counting(DoFn):
         yield element
 
 
-POINTS = ('reading', 'grouping', 'pre-combining', 'combining', 'side input', 'writing', 'prepared')
+class Last(DoFn):
+    """Adds up the values of a key in state, and emits the sum once; the worker may be killed with the timer set."""
+
+    TOTAL = ReadModifyWriteStateSpec('total', VarIntCoder())
+    END = TimerSpec('end', TimeDomain.WATERMARK)
+
+    def __init__(self, marker: str, point: str) -> None:
+        self.marker = marker
+        self.point = point
+
+    def process(self, element: Any, total: Any = DoFn.StateParam(TOTAL), end: Any = DoFn.TimerParam(END)) -> None:
+        total.write((total.read() or 0) + element[1])
+        end.set(GLOBAL_WINDOW.max_timestamp())
+        if self.point == 'state':
+            kill_once(self.marker)
+
+    @on_timer(END)
+    def ended(self, key: Any = DoFn.KeyParam, total: Any = DoFn.StateParam(TOTAL)) -> Iterator[tuple[int, int]]:
+        if self.point == 'timer':
+            kill_once(self.marker)
+        yield key, total.read()
+
+
+POINTS = ('reading', 'grouping', 'pre-combining', 'combining', 'side input', 'state', 'timer', 'writing', 'prepared')
 
 
 def run(client: Client, folder: Path, point: str = '', *flags: str) -> PipelineResult:
@@ -123,6 +150,7 @@ def run(client: Client, folder: Path, point: str = '', *flags: str) -> PipelineR
         assert_that(groups, equal_to([(key, value, sum(range(COUNT))) for key, value in SUMS.items()]), 'groups')
         sums = pairs | CombinePerKey(Summing(marker, point))
         assert_that(sums, equal_to(list(SUMS.items())), 'sums')
+        assert_that(pairs | 'state' >> ParDo(Last(marker, point)), equal_to(list(SUMS.items())), 'states')
         (numbers | Reshuffle() | 'str' >> Map(lambda x: reached('writing', str(x)))
          | 'count' >> ParDo(Counting(marker, point)) | WriteToText(str(folder / 'out' / 'part')))
     check_files(folder / 'out')
@@ -147,7 +175,7 @@ def test_a_worker_is_killed_in_a_stage(mortals: Client, tmp_path: Path, point: s
 
 @pytest.mark.parametrize(('exchange', 'task', 'state'), [
     ('tasks', ': pick', 'executing'), ('tasks', ': pick', 'memory'),
-    ('p2p', ': send', 'memory'),
+    ('p2p', ': send', 'executing'), ('p2p', ': send', 'memory'),
     ('p2p', ': receive', 'executing'), ('p2p', ': receive', 'memory'),
     ('auto', ': side input', 'memory'), ('auto', ': result', 'executing'),
 ])
