@@ -11,11 +11,11 @@ P2P shuffle    workers send each other what belongs to the other        M + N + 
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from bourne.engine.memory import readable
 from bourne.engine.plan.stage import BY_KEY, SPREAD, MergeCombine, Plan, Stage
-from bourne.runners.dask.shuffle import missing_packages
 
 WHOLE = 'whole'
 PICKED = 'picked tasks'
@@ -76,15 +76,19 @@ class Given(NamedTuple):
     memory: int
 
 
-def choose(stage: Stage, given: Given, wanted: str = AUTO) -> Exchange:
+def choose(stage: Stage, given: Given, wanted: str = AUTO, lacking: Callable[[], Sequence[str]] = list) -> Exchange:
     """Chooses the exchange of a stage whose input is there.
 
     Args:
       stage: the stage.
       given: what is known of the input.
       wanted: what ``--exchange`` says.
+      lacking: tells which packages that the P2P shuffle needs are missing, and where. It has to ask the whole cluster,
+        so it is called only where that shuffle would be chosen.
     """
     kind, why = _choice(stage, given, wanted)
+    if kind == P2P and wanted == AUTO and (missing := lacking()):
+        kind, why = PICKED, f'{"; ".join(missing)}, which the P2P shuffle needs; {why}'
     return Exchange(kind, why, given.size, given.makers, given.takers)
 
 
@@ -101,15 +105,10 @@ def _choice(stage: Stage, given: Given, wanted: str) -> tuple[str, str]:
         return PICKED, '--exchange=tasks says so'
     pairs = given.makers * given.takers
     if pairs > PICKED_MOST:
-        reason = f'there would be {pairs:,} picked tasks'
-    elif given.size > MEMORY_SHARE * given.memory:
-        reason = f'it is more than a quarter of the memory of the workers ({readable(given.memory)})'
-    else:
-        return PICKED, f'there are no more than {PICKED_MOST:,} of them, and the workers have memory for them'
-    missing = missing_packages()
-    if missing:
-        return PICKED, f'{" and ".join(missing)}, which the P2P shuffle needs, are not installed; {reason}'
-    return P2P, reason
+        return P2P, f'there would be {pairs:,} picked tasks'
+    if given.size > MEMORY_SHARE * given.memory:
+        return P2P, f'it is more than a quarter of the memory of the workers ({readable(given.memory)})'
+    return PICKED, f'there are no more than {PICKED_MOST:,} of them, and the workers have memory for them'
 
 
 def planned(plan: Plan, wanted: str = AUTO) -> dict[str, str]:

@@ -31,7 +31,9 @@ from bourne.runners.dask.exchanges import Exchange
 from bourne.runners.dask.logs import levels
 from bourne.runners.dask.outputs import OutputStore, Whereabouts
 from bourne.runners.dask.places import Setting
+from bourne.runners.dask.shuffle import NEEDS
 from bourne.runners.dask.stagegraph import Builder, StageGraph
+from bourne.runners.dask.versions import lacking
 from bourne.runners.dask.work import end_run, end_stage
 from bourne.sdk.graph.nodes import Combine, ParDo
 from bourne.sdk.model.coders import registry
@@ -129,7 +131,7 @@ class DaskExecutor:
         assert self._run is not None
         number = self._plan.stages.index(stage)
         made = Builder(stage, number, self._run.id, self._setting[0], self._sizes, self._memory(), self._exchange,
-                       self._uploaded).build(tasks)
+                       self._uploaded, lambda: lacking(self.client, NEEDS)).build(tasks)
         if made.exchange is not None:
             self.exchanges[stage.name] = made.exchange
         self.tasks[stage.name] = len(made.graph)

@@ -56,8 +56,6 @@ class DaskRunner(PipelineRunner):
         _check_batch(graph, options)
         _warn_of_idle(options.view_as(LocalOptions))
         dask = options.view_as(DaskOptions)
-        if dask.exchange == exchanges.ONLY_P2P:
-            check_available()
         plan = compile_plan(graph)
         if dask.detach:
             check_outlives(dask, self._client, self._cluster)
@@ -74,6 +72,8 @@ class DaskRunner(PipelineRunner):
             if requirements:
                 code.install(client, requirements)
             check_versions(client, dask.same_version)
+            if dask.exchange == exchanges.ONLY_P2P:
+                check_available(client)
             code.upload(client, dask.upload)
             yield client
 

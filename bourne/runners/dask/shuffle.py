@@ -19,10 +19,14 @@ from bourne.engine.blocks import Block
 from bourne.engine.exchange import Route
 from bourne.errors import OptionsError
 from bourne.runners.dask.outputs import Made, Output, Place
+from bourne.runners.dask.versions import lacking
 
 if TYPE_CHECKING:
+    from distributed import Client
     from pandas import DataFrame
 
+#: The packages that it needs where a frame is: here, on the scheduler, which gets an empty one, and on the workers.
+NEEDS = ('pandas', 'pyarrow')
 #: The column that says which task takes a row.
 TAKER = 'taker'
 #: About how many bytes are made a frame and sent at once: Dask copies them several times on their way.
@@ -31,23 +35,17 @@ FRAME = 16 << 20
 FRAMES = 1000
 
 
-def check_available() -> None:
-    """Refuses a shuffle that nothing is there for.
+def check_available(client: Client) -> None:
+    """Refuses a shuffle that something is missing for, here or on the cluster.
 
     Raises:
       OptionsError: says what to install.
     """
-    missing = missing_packages()
+    missing = lacking(client, NEEDS)
     if missing:
-        raise OptionsError(f"--exchange=p2p needs {' and '.join(missing)}: install the extra 'shuffle', as in "
-                           f"pip install 'bourne[shuffle]', here and on the workers")
-
-
-def missing_packages() -> list[str]:
-    """The packages that a shuffle needs and that are not installed here."""
-    from importlib.util import find_spec
-
-    return [name for name in ('pandas', 'pyarrow') if find_spec(name) is None]
+        raise OptionsError(f"--exchange=p2p needs {' and '.join(NEEDS)} everywhere, and {'; '.join(missing)}: install "
+                           f"the extra 'shuffle', as in pip install 'bourne[shuffle]', here, on the scheduler and on "
+                           f'the workers')
 
 
 def _meta() -> DataFrame:

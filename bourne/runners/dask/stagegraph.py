@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from dask.task_spec import DataNode, Task, TaskRef
@@ -79,10 +79,11 @@ class Builder:
       memory: how many bytes of memory all workers have.
       wanted: what ``--exchange`` says.
       uploaded: paths of modules that the workers were sent as files.
+      lacking: tells which packages are missing for the P2P shuffle, and where.
     """
 
     def __init__(self, stage: Stage, number: int, run: str, setting: str, sizes: Mapping[Any, int], memory: int,
-                 wanted: str, uploaded: Sequence[str] = ()) -> None:
+                 wanted: str, uploaded: Sequence[str], lacking: Callable[[], Sequence[str]]) -> None:
         self._stage = stage
         self._number = number
         self._run = run
@@ -91,6 +92,7 @@ class Builder:
         self._memory = memory
         self._wanted = wanted
         self._uploaded = uploaded
+        self._lacking = lacking
         self._naming = Naming.of(stage, run, number)
         self._graph: dict[Any, Any] = {}
 
@@ -155,7 +157,7 @@ class Builder:
         size = sum(block.size for task in tasks for blocks in task.blocks.values() for block in blocks)
         whole = sum(self._sizes.get(made.key, 0) for made in makers)
         exchange = exchanges.choose(self._stage, Given(size, len(makers), len(tasks), whole, self._memory),
-                                    self._wanted)
+                                    self._wanted, self._lacking)
         if not all(isinstance(block.ref, Whereabouts) for task in tasks for blocks in task.blocks.values()
                    for block in blocks):
             exchange = exchange._replace(kind=exchanges.WHOLE, why='the client made some of it')

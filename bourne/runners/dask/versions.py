@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
@@ -13,8 +13,8 @@ if TYPE_CHECKING:
 
 #: What must be the same everywhere. Python's own version counts as far as pickled functions depend on it.
 PACKAGES = ('bourne', 'dask', 'distributed', 'cloudpickle')
-
-
+#: Of so many workers it is said by name that they lack something.
+SHOWN = 3
 #: What was compared last and is the same, for each client: the packages, and the workers.
 _checked: WeakKeyDictionary[Any, tuple[tuple[str, ...], frozenset[str]]] = WeakKeyDictionary()
 
@@ -36,10 +36,7 @@ def check_versions(client: Client, named: Iterable[str] = ()) -> None:
     problems = []
     look = _looking_up(names)
     own = look()
-    answers = client.run(look, on_error='return')
-    others: dict[str, Any] = {f'worker {address}': found for address, found in answers.items()}
-    others['scheduler'] = client.run_on_scheduler(look)
-    for where, found in others.items():
+    for where, found in _asked(client, look).items():
         if isinstance(found, OSError):  # it was lost meanwhile, which has nothing to do with its versions
             continue
         if isinstance(found, BaseException):
@@ -51,6 +48,26 @@ def check_versions(client: Client, named: Iterable[str] = ()) -> None:
         raise UnsupportedError('\n'.join(['the Dask cluster has other versions than this process:',
                                           *sorted(problems)]))
     _checked[client] = names, workers
+
+
+def lacking(client: Client, names: Sequence[str]) -> list[str]:
+    """What is to be said of packages that are not installed here, on the scheduler or on a worker; else nothing."""
+    look = _looking_up(tuple(names))
+    found = {'here': look()} | {f'on the {where}': said for where, said in _asked(client, look).items()
+                                if not isinstance(said, BaseException)}
+    told = []
+    for name in names:
+        where = [one for one, said in found.items() if said.get(name) is None]
+        if where:
+            more = f' and in {len(where) - SHOWN:,} more places' if len(where) > SHOWN else ''
+            told.append(f'{name} is not installed {", ".join(where[:SHOWN])}{more}')
+    return told
+
+
+def _asked(client: Client, look: Callable[[], dict[str, str | None]]) -> dict[str, Any]:
+    """What the scheduler and each worker answer; an exception stands for an answer."""
+    answers = client.run_on_scheduler(look), client.run(look, on_error='return')
+    return {'scheduler': answers[0]} | {f'worker {address}': found for address, found in answers[1].items()}
 
 
 def _said(name: str, number: str | None) -> str:
