@@ -47,7 +47,7 @@ class Sizing(NamedTuple):
     def width(self, size: int) -> int:
         """Into how many partitions an exchange deals out, if about so many bytes are read."""
         if self.portion is None:
-            return self.slots
+            return min(MOST, self.slots)
         return min(MOST, _power(max(2 * self.slots, -(-size // self.portion))))
 
     def partitions(self, blocks: Iterable[Block], width: int, combined: bool = False) -> int:

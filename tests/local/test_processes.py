@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import subprocess
@@ -15,7 +16,9 @@ from typing import Any
 import attrs
 import psutil
 import pytest
+from multiprocess import connection
 
+from bourne.engine.sizing import MOST, Sizing
 from bourne.errors import ExecutionError, OptionsError
 from bourne.runners.common.failures import pack, unpack
 from bourne.runners.common.folder import PREFIX, RunFolder, remove_stale
@@ -387,13 +390,46 @@ def test_a_directory_that_is_gone_when_it_is_needed(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(('name', 'value'), [
-    ('workers', -1), ('workers', '2'), ('workers', True), ('memory_budget', '4GB'), ('memory_budget', -1),
-    ('bundle_size', 0), ('start_method', 'forkserver')])
+    ('workers', -1), ('workers', 100_000), ('workers', '2'), ('workers', True), ('memory_budget', '4GB'),
+    ('memory_budget', -1), ('bundle_size', 0), ('start_method', 'forkserver')])
 def test_a_program_cannot_set_what_a_flag_could_not(name: str, value: Any) -> None:
     p = Pipeline(options=PipelineOptions([], **{name: value}))
     p | Create([1])
     with pytest.raises(OptionsError, match=rf'the option {name} must be .* got {value!r}'):
         p.run()
+
+
+@pytest.mark.parametrize('flags', [['--workers=1025'], ['--workers=1025', '--streaming']])
+def test_more_workers_than_any_machine_has_use_for(flags: list[str]) -> None:
+    p = Pipeline(options=PipelineOptions(flags))
+    p | Create([1]) | Map(lambda x: pytest.fail('it runs'))
+    with pytest.raises(OptionsError, match=r'workers must be a whole number, at least 0 and at most 1024, .* got 1025'):
+        p.run()
+
+
+def test_slots_beyond_all_measure_do_not_make_more_partitions_than_there_are_groups_of_keys() -> None:
+    assert Sizing(1_000_000).width(0) == MOST
+
+
+@pytest.mark.parametrize('flags', [[], ['--streaming']])
+def test_a_system_that_lets_no_more_workers_start(
+        scratch: Path, monkeypatch: pytest.MonkeyPatch, flags: list[str]) -> None:
+    pipes = []
+
+    def pipe(duplex: bool = True) -> Any:
+        if len(pipes) == 3:
+            raise OSError(errno.EMFILE, 'Too many open files')
+        pipes.append(real(duplex))
+        return pipes[-1]
+
+    real = connection.Pipe
+    monkeypatch.setattr(connection, 'Pipe', pipe)
+    p = pipeline(scratch, '--workers=40', *flags)
+    p | Create(range(100_000)) | Map(str)
+    with pytest.raises(ExecutionError, match=r'cannot start 40 worker processes: Too many open files\. Ask for fewer '
+                                             r'with --workers, or .* \(ulimit -a shows'):
+        p.run()
+    del pipes[:]
 
 
 class Holding(Writer[Any]):

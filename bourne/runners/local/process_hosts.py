@@ -25,7 +25,7 @@ from bourne.errors import ExecutionError
 from bourne.runners.common.failures import unpack
 from bourne.runners.local.bell import Bell
 from bourne.runners.local.host_worker import serve
-from bourne.runners.local.starting import cause_of_death, start_process
+from bourne.runners.local.starting import cause_of_death, start_process, starting
 from bourne.sdk.model.coders import registry
 from bourne.sdk.model.metric import MetricsContainer
 from bourne.sdk.value_provider import RuntimeValueProvider
@@ -59,11 +59,17 @@ class ProcessHosts:
 
     def open(self, plan: Plan, run: Run, splits: Sequence[Splits]) -> None:
         """See :class:`bourne.engine.stream.driver.Hosts`."""
-        from multiprocess import get_context
-
         # A program may end while its stream goes on. The hosts do not listen to SIGTERM, by which multiprocess would
         # end them then.
         atexit.register(self.kill)
+        with starting(self.count):
+            self._start(plan, run, splits)
+        self._all('open')
+
+    def _start(self, plan: Plan, run: Run, splits: Sequence[Splits]) -> None:
+        """Starts the processes, with a pipe to each and one between any two of them."""
+        from multiprocess import get_context
+
         context = get_context(self._start_method)
         mesh: list[dict[int, Any]] = [{} for _ in range(self.count)]
         for one in range(self.count):
@@ -84,7 +90,6 @@ class ProcessHosts:
                 pipe.close()
         for _, theirs in controls:
             theirs.close()
-        self._all('open')
 
     def run(self, orders: Sequence[Order]) -> list[Report]:
         """See :class:`bourne.engine.stream.driver.Hosts`."""

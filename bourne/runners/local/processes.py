@@ -29,7 +29,7 @@ from bourne.errors import ExecutionError
 from bourne.runners.common.failures import unpack
 from bourne.runners.common.filestore import FileStore
 from bourne.runners.common.folder import RunFolder
-from bourne.runners.local.starting import cause_of_death, start_process
+from bourne.runners.local.starting import cause_of_death, start_process, starting
 from bourne.runners.local.worker import work
 from bourne.sdk.model.coders import registry
 from bourne.sdk.value_provider import RuntimeValueProvider
@@ -224,11 +224,13 @@ class ProcessExecutor:
         from multiprocess import get_context
 
         context = get_context(self._start_method)
-        ours, theirs = context.Pipe()
+        folder = os.fspath(self._folder)
         self._started += 1
-        others = [worker.pipe for worker in self._pool] + [ours] if self._start_method == 'fork' else []
-        process = start_process(context, work, (
-            theirs, others, self._setting, os.fspath(self._folder), f'worker{self._started}', self._compress_after))
+        with starting(self.workers):
+            ours, theirs = context.Pipe()
+            others = [worker.pipe for worker in self._pool] + [ours] if self._start_method == 'fork' else []
+            process = start_process(context, work, (
+                theirs, others, self._setting, folder, f'worker{self._started}', self._compress_after))
         theirs.close()
         return _Worker(process, ours)
 

@@ -8,6 +8,7 @@ import uuid
 import warnings
 from contextlib import suppress
 from importlib import import_module
+from math import inf
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from bourne.engine.driver import Driver
@@ -37,6 +38,8 @@ PROCESSES = 'bourne.runners.local.processes'
 PROFILING = 'bourne.runners.local.profiling'
 #: What streams need; imported only for them.
 STREAMING = 'bourne.runners.local.streaming'
+#: More worker processes than any machine has cores are a slip of the pen; each takes memory and time to start.
+MOST_WORKERS = 1024
 
 
 class LocalResult(BlockingResult):
@@ -124,11 +127,12 @@ def check_options(options: LocalOptions) -> None:
     Raises:
       OptionsError: names option and value.
     """
-    for name, least in (('workers', 0), ('memory_budget', 0), ('bundle_size', 1)):
+    for name, least, most in (('workers', 0, MOST_WORKERS), ('memory_budget', 0, inf), ('bundle_size', 1, inf)):
         value = getattr(options, name)
-        if value is not None and (type(value) is not int or value < least):
-            raise OptionsError(f'the option {name} must be a whole number, at least {least}, or None; got {value!r} '
-                               f'({type(value).__name__})')
+        if value is not None and (type(value) is not int or not least <= value <= most):
+            at_most = f' and at most {most}' if most < inf else ''
+            raise OptionsError(f'the option {name} must be a whole number, at least {least}{at_most}, or None; '
+                               f'got {value!r} ({type(value).__name__})')
     if options.start_method not in (None, 'fork', 'spawn'):
         raise OptionsError(f"the option start_method must be 'fork', 'spawn' or None; got {options.start_method!r}")
     place = options.temp_dir

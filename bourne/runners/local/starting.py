@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from bourne.errors import ExecutionError
 from bourne.runners.common.spawning import main_left_alone
 
 
@@ -25,6 +26,20 @@ def start_process(context: Any, target: Callable[..., Any], args: tuple[Any, ...
         warnings.simplefilter('ignore', DeprecationWarning)
         process.start()
     return process
+
+
+@contextmanager
+def starting(workers: int) -> Iterator[None]:
+    """Says of what the system refuses that it was for one of so many worker processes.
+
+    Raises:
+      ExecutionError: instead of an ``OSError``: there may be no more open files, processes or memory.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise ExecutionError(f'cannot start {workers} worker processes: {error.strerror or error}. Ask for fewer with '
+                             f'--workers, or let this process have more (ulimit -a shows its limits)') from error
 
 
 def ignore_interrupts() -> None:
