@@ -164,6 +164,13 @@ def test_options_that_mean_nothing_here_say_so() -> None:
         pipeline.run()
     assert [str(warning.message).split()[0] for warning in warned] == ['--profile', '--status']
     assert {warning.filename for warning in warned} == {__file__}
+    pipeline = beam.Pipeline(options=detached(cluster().scheduler_address, '--workers=3', '--memory_limit=1GB',
+                                              '--temp_dir=/nowhere'))
+    pipeline | beam.Create([1])
+    with pytest.warns(OptionsWarning) as warned:
+        assert started(pipeline).wait_until_finish() == PipelineState.DONE
+    assert [str(warning.message).partition(' has no effect on a Dask cluster that is there')[0]
+            for warning in warned] == ['--workers', '--memory_limit', '--temp_dir']
 
 
 # -- workers that die --

@@ -14,8 +14,8 @@ from dask import config
 from dask.system import CPU_COUNT
 from distributed import Client, LocalCluster, Nanny, Status, default_client, get_client, rejoin, secede
 from distributed.deploy.cluster import Cluster
+from distributed.system import MEMORY_LIMIT
 
-from bourne.engine.memory import default_budget
 from bourne.errors import OptionsError
 from bourne.runners.common.spawning import main_left_alone
 from bourne.sdk.options import DaskOptions, LocalOptions
@@ -86,7 +86,7 @@ def connected(dask: DaskOptions, local: LocalOptions, client: Any = None, cluste
     """
     with ExitStack() as stack:
         stack.enter_context(_thread_left())
-        if not _is_there(dask, client, cluster):
+        if not is_there(dask, client, cluster):
             cluster = stack.enter_context(_started(dask, local))
         client = stack.enter_context(joined(dask, client, cluster))
         if dask.adapt is not None:
@@ -130,7 +130,7 @@ def check_outlives(dask: DaskOptions, client: Any = None, cluster: Any = None) -
     Raises:
       OptionsError: says what to use instead.
     """
-    if not _is_there(dask, client, cluster):
+    if not is_there(dask, client, cluster):
         raise OptionsError('--detach needs a cluster that outlives this process, and none is named: say which one by '
                            '--dask_scheduler=tcp://host:8786, or give DaskRunner a client or cluster')
     client = _given(dask, client, cluster)
@@ -155,7 +155,7 @@ def _configured() -> str | None:
     return where
 
 
-def _is_there(dask: DaskOptions, client: Any, cluster: Any) -> bool:
+def is_there(dask: DaskOptions, client: Any = None, cluster: Any = None) -> bool:
     """True if no cluster has to be started."""
     named = cluster is not None or dask.dask_scheduler is not None or _configured() is not None
     return named or _given(dask, client, cluster) is not None
@@ -212,18 +212,18 @@ def _connect(where: Any, timeout: int) -> Client:
 
 def _started(dask: DaskOptions, local: LocalOptions) -> LocalCluster:
     """A cluster on this machine."""
-    named: dict[str, Any] = {'n_workers': local.workers or None, 'threads_per_worker': dask.threads_per_worker}
-    if dask.adapt is not None:
-        named['n_workers'] = max(1, dask.adapt[0])
-    if dask.memory_limit is not None:
-        named['memory_limit'] = dask.memory_limit
+    workers = local.workers or max(1, CPU_COUNT // dask.threads_per_worker)
+    least, most = (workers, workers) if dask.adapt is None else dask.adapt
+    share = MEMORY_LIMIT // most
+    named: dict[str, Any] = {'n_workers': max(1, least), 'threads_per_worker': dask.threads_per_worker,
+                             'memory_limit': share if dask.memory_limit is None else dask.memory_limit}
     if local.temp_dir is not None:
         named['local_directory'] = local.temp_dir
-    limit = dask.memory_limit or 2 * default_budget() // (local.workers or CPU_COUNT)
     # As many bytes wait in a worker to be sent to others. By default it may be a gigabyte.
-    with config.set({'distributed.p2p.comm.buffer': max(16 << 20, limit // 10)}):
-        # A task that fails is told to the user by the run. Dask's own log would tell it again, for each attempt.
-        return _Cluster(worker_class=_Nanny, dashboard_address='127.0.0.1:0', silence_logs=logging.CRITICAL, **named)
+    settings = {'distributed.p2p.comm.buffer': max(16 << 20, (dask.memory_limit or share) // 10)}
+    # A task that fails is told to the user by the run. Dask's own log would tell it again, for each attempt.
+    return _Cluster(worker_class=_Nanny, dashboard_address='127.0.0.1:0', silence_logs=logging.CRITICAL,
+                    config=settings, **named)
 
 
 def _adapt(cluster: Any, least: int, most: int) -> None:

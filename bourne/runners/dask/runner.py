@@ -12,7 +12,7 @@ from bourne.engine.supported import check_supported
 from bourne.errors import UnsupportedError
 from bourne.runners.dask import code, exchanges
 from bourne.runners.dask.batch import DaskResult, run_plan
-from bourne.runners.dask.cluster import check_outlives, connected, joined
+from bourne.runners.dask.cluster import check_outlives, connected, is_there, joined
 from bourne.runners.dask.jobs import DaskJob, hand_over, standings
 from bourne.runners.dask.shuffle import check_available
 from bourne.runners.dask.versions import check_versions
@@ -54,8 +54,9 @@ class DaskRunner(PipelineRunner):
         graph = isolate(graph)
         check_supported(graph)
         _check_batch(graph, options)
-        _warn_of_idle(options.view_as(LocalOptions))
         dask = options.view_as(DaskOptions)
+        for message in _idle(options.view_as(LocalOptions), dask, is_there(dask, self._client, self._cluster)):
+            warnings.warn(message, OptionsWarning, stacklevel=3)
         plan = compile_plan(graph)
         if dask.detach:
             check_outlives(dask, self._client, self._cluster)
@@ -100,13 +101,24 @@ class DaskRunner(PipelineRunner):
         return '\n'.join(['on Dask:', *lines, *([] if found else ['  nothing is exchanged by key'])]) + '\n'
 
 
-def _warn_of_idle(local: LocalOptions) -> None:
+def _idle(local: LocalOptions, dask: DaskOptions, there: bool) -> Iterator[str]:
+    """What is to be said of options without effect.
+
+    Args:
+      local: some options.
+      dask: the others.
+      there: no cluster is started for the run.
+    """
     if local.profile:
-        warnings.warn('--profile has no effect on Dask, whose dashboard has a profile of the workers', OptionsWarning,
-                      stacklevel=4)
+        yield '--profile has no effect on Dask, whose dashboard has a profile of the workers'
     if local.status:
-        warnings.warn('--status has no effect on batch pipelines, which show their progress', OptionsWarning,
-                      stacklevel=4)
+        yield '--status has no effect on batch pipelines, which show their progress'
+    if there:
+        given = {'--workers': local.workers, '--memory_limit': dask.memory_limit, '--temp_dir': local.temp_dir}
+        yield from (f'{name} has no effect on a Dask cluster that is there already; it is for one that is started for '
+                    f'the run' for name, value in given.items() if value is not None)
+    elif local.workers is not None and dask.adapt is not None:
+        yield '--workers has no effect beside --adapt, which says how many workers there are'
 
 
 def _check_batch(graph: Graph, options: PipelineOptions) -> None:
