@@ -28,6 +28,7 @@ from bourne.sdk.transforms.create import Create
 from bourne.sdk.transforms.pardo import Map
 from bourne.sdk.transforms.read import Read
 from tests.clusters import shared_runner
+from tests.dask.faults import own_cluster
 from tests.dask.outside import outside
 
 
@@ -194,6 +195,37 @@ def test_the_programs_own_levels_say_what_is_logged(caplog: pytest.LogCaptureFix
             TestPipeline(shared_runner()) as p:
         assert_that(p | Create([7]) | 'step' >> Map(tell), equal_to([7]))
     assert [one.getMessage() for one in caplog.records if one.name.startswith('mine')] == ['[step] of interest']
+
+
+def test_logs_with_names_of_files_that_are_no_text(caplog: pytest.LogCaptureFixture) -> None:
+    def tell(x: int) -> int:
+        logging.getLogger('mine').warning('read %s', 'a\udcff.txt')
+        return x
+
+    with TestPipeline(shared_runner()) as p:
+        assert_that(p | Create([7]) | 'step' >> Map(tell), equal_to([7]))
+    assert [one.getMessage() for one in caplog.records if one.name == 'mine'] == ['[step] read a\\udcff.txt']
+
+
+def test_a_wrong_call_of_a_logger_does_not_fail_the_run(caplog: pytest.LogCaptureFixture) -> None:
+    def tell(x: int) -> int:
+        logging.getLogger('mine').warning('%d items', 'abc')
+        logging.getLogger('mine').warning('%d items', x)
+        return x
+
+    with TestPipeline(shared_runner()) as p:
+        assert_that(p | Create([7]) | 'step' >> Map(tell), equal_to([7]))
+    assert [one.getMessage() for one in caplog.records if one.name == 'mine'] == ['[step] 7 items']
+
+
+def test_logs_of_workers_in_this_process_appear_once(caplog: pytest.LogCaptureFixture) -> None:
+    def tell(x: int) -> int:
+        logging.getLogger('mine').warning('got %d', x)
+        return x
+
+    with own_cluster(workers=1, processes=False) as client, TestPipeline(DaskRunner(client=client)) as p:
+        assert_that(p | Create([7]) | 'step' >> Map(tell), equal_to([7]))
+    assert [one.getMessage() for one in caplog.records if one.name == 'mine'] == ['got 7']
 
 
 @pytest.mark.skipif(shutil.which('openssl') is None, reason='openssl makes the certificate')

@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import sys
 import threading
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
@@ -25,6 +26,11 @@ MOST = 1000
 OTHERS = ('distributed', 'dask', 'tornado', 'asyncio', 'bokeh', 'bourne')
 
 
+def sendable(text: str) -> str:
+    """A text without lone surrogates, as names of files have them: Dask's connections end at one."""
+    return text.encode('utf-8', 'backslashreplace').decode()
+
+
 def topic(run: str) -> str:
     """The topic of a run's records. The attempts of a detached job share one."""
     return f'bourne-log-{run.partition("x")[0]}'
@@ -39,7 +45,11 @@ class _Sender(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         task = getattr(self.local, 'task', None)
-        if task is not None and record.name.partition('.')[0] not in OTHERS and task.send(record):
+        try:
+            if task is not None and record.name.partition('.')[0] not in OTHERS and task.send(record):
+                return
+        except Exception:  # such as arguments that are not those of the message
+            self.handleError(record)
             return
         last = logging.lastResort
         if last is not None and len(logging.getLogger().handlers) == 1 and record.levelno >= last.level:
@@ -67,8 +77,9 @@ class _Task:
         if self._left == 0:
             text = f'{text} (this task has logged {MOST} records; the rest stay in the log of the worker)'
         self._worker.log_event(self._topic, {
-            'name': record.name, 'level': record.levelno, 'text': text, 'label': label, 'path': record.pathname,
-            'line': record.lineno, 'worker': self._worker.address, 'created': record.created})
+            'name': sendable(record.name), 'level': record.levelno, 'text': sendable(text), 'label': sendable(label),
+            'path': sendable(record.pathname), 'line': record.lineno, 'worker': self._worker.address,
+            'created': record.created})
         return True
 
 
@@ -88,11 +99,16 @@ def lower(levels: Mapping[str, int]) -> None:
 
 
 _sender = _Sender()
+#: How often somebody in this process is shown each topic: what tasks log here is seen without being sent.
+_shown: Counter[str] = Counter()
 
 
 @contextmanager
 def told_apart(run: str, stage: Stage, worker: Worker) -> Iterator[None]:
-    """Sends what the calling thread logs inside of the block to the client of the run."""
+    """Sends what the calling thread logs inside of the block to the client of the run; unless it is in this process."""
+    if _shown[topic(run)]:
+        yield
+        return
     root = logging.getLogger()
     if _sender not in root.handlers:
         root.addHandler(_sender)
@@ -131,9 +147,13 @@ def shown(client: Client, run: str) -> Iterator[None]:
         show(event)
 
     client.subscribe_topic(topic(run), arrived)
+    _shown[topic(run)] += 1
     try:
         yield
     finally:
+        _shown.subtract([topic(run)])
+        if not _shown[topic(run)]:
+            del _shown[topic(run)]
         client.unsubscribe_topic(topic(run))
         client._event_handlers.pop(topic(run), None)  # Dask keeps it (distributed 2026.8)
         if came and client.status == 'running':
