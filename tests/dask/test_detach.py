@@ -93,6 +93,18 @@ def test_a_failure_arrives_as_it_was_raised(tmp_path: Path) -> None:
     assert not list(tmp_path.iterdir())
 
 
+def test_a_job_whose_function_interrupts_has_failed() -> None:
+    def interrupt(x: int) -> None:
+        raise KeyboardInterrupt('mine')
+
+    pipeline = beam.Pipeline(options=shared())
+    pipeline | beam.Create([1]) | beam.Map(interrupt)
+    job = started(pipeline)
+    with pytest.raises(KeyboardInterrupt, match='mine'):
+        job.wait_until_finish()
+    assert job.state == PipelineState.FAILED
+
+
 class Elsewhere:
     """Needs a module to be unpickled that is not there."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import sys
 import threading
 import traceback
@@ -12,11 +13,15 @@ from typing import Any
 from weakref import WeakKeyDictionary
 
 import pytest
+from distributed.comm import CommClosedError
+from distributed.shuffle._exceptions import P2POutOfDiskError
 
 from bourne.errors import ExecutionError, OptionsError, PickleError, UnsupportedError
 from bourne.io.textio import ReadAllFromText, WriteToText
-from bourne.runners.dask import versions
+from bourne.runners.dask import DaskRunner, versions, work
 from bourne.runners.dask.batch import DaskResult
+from bourne.runners.dask.blaming import ENDED, Blaming
+from bourne.runners.dask.executor import DaskExecutor
 from bourne.sdk.metrics import Metrics
 from bourne.sdk.model.dofn import DoFn
 from bourne.sdk.model.source import Reader, Records, Source
@@ -33,7 +38,7 @@ from bourne.sdk.transforms.group import GroupByKey, Reshuffle
 from bourne.sdk.transforms.pardo import Map, MapTuple, ParDo
 from bourne.sdk.transforms.read import Read
 from tests.clusters import client, shared_runner
-from tests.dask.faults import first
+from tests.dask.faults import first, own_cluster
 from tests.dask.gates import Gate
 
 
@@ -227,6 +232,121 @@ def test_a_module_that_workers_do_not_have(absent: ModuleType) -> None:
     text = str(caught.value)
     assert text.startswith("a Dask worker cannot load the pipeline's functions: No module named 'bourne_test_absent'.")
     assert '--upload' in text
+
+
+def failure(fn: Callable[[int], Any], *flags: str) -> BaseException:
+    """What a run raises whose function does."""
+    p = pipeline(*flags)
+    p | Create([1]) | 'mine' >> Map(fn)
+    with pytest.raises(BaseException) as caught:
+        p.run()
+    assert len(client().scheduler_info(n_workers=-1)['workers']) == 2
+    return caught.value
+
+
+def raising(error: BaseException) -> Callable[[int], Any]:
+    """A function that raises it."""
+    def fail(x: int) -> None:
+        raise error
+
+    return fail
+
+
+class Mute(Exception):
+    """An exception whose text cannot be made."""
+
+    def __str__(self) -> str:
+        raise AttributeError('no text')
+
+
+@pytest.mark.parametrize('error', [
+    ValueError('file a\udcff.txt'), Mine('long ' * 10_000), Mute(), StopIteration('no more'), KeyboardInterrupt('now'),
+    asyncio.CancelledError('mine'), CommClosedError('another connection'), OSError('another disk'),
+], ids=lambda error: type(error).__name__)
+def test_any_exception_arrives_as_it_is(error: BaseException) -> None:
+    found = failure(raising(error))
+    assert type(found) is type(error)
+    assert found.args == error.args
+    assert found.__notes__[-1].startswith('on the Dask worker tcp://')
+    assert found.__cause__ is None
+
+
+def test_an_exception_that_cannot_be_pickled_keeps_its_text() -> None:
+    def fail(x: int) -> None:
+        raise Mine('locked', threading.Lock())
+
+    found = failure(fail)
+    assert type(found) is ExecutionError
+    assert str(found).startswith('Mine, which cannot be sent from a worker, said:\nTraceback')
+
+
+def test_what_would_end_a_worker_is_an_error() -> None:
+    found = failure(raising(SystemExit(3)))
+    assert type(found) is ExecutionError
+    assert str(found).startswith('a function of the pipeline raised SystemExit(3)')
+
+
+def test_the_cause_of_an_exception_arrives() -> None:
+    def fail(x: int) -> None:
+        raise Mine('second') from StopIteration('first')
+
+    found = failure(fail)
+    assert repr(found) == "Mine('second')"
+    assert repr(found.__cause__) == "StopIteration('first')"
+
+
+def test_a_teardown_that_ends_an_iterator_fails_the_run() -> None:
+    class Ending(DoFn):
+        def process(self, x: int) -> None:
+            pass
+
+        def teardown(self) -> None:
+            raise StopIteration('torn')
+
+    p = pipeline()
+    p | Create([1]) | ParDo(Ending())
+    with pytest.raises(StopIteration, match='torn'):
+        p.run()
+
+
+def test_tasks_that_somebody_cancels(monkeypatch: pytest.MonkeyPatch) -> None:
+    waiting = DaskExecutor._next
+
+    def cancel(self: DaskExecutor, *given: Any) -> Any:
+        client().cancel(self._running, reason='no-longer-needed')
+        return waiting(self, *given)
+
+    monkeypatch.setattr(DaskExecutor, '_next', cancel)
+    found = failure(str)
+    assert type(found) is ExecutionError
+    said, _, ended = str(found).rpartition('; ')
+    address = client().scheduler.address
+    assert said.startswith(f'somebody cancelled tasks of the run on the Dask cluster at {address}, or restarted it (')
+    assert 'cancelled for reason: no-longer-needed' in said
+    assert ended == ENDED
+
+
+def test_an_error_of_dasks_own_is_not_taken_for_a_lost_connection() -> None:
+    blaming = Blaming(client())
+    assert str(blaming.of_error(P2POutOfDiskError())).startswith(
+        'Dask could not run a task of the pipeline: P2POutOfDiskError: P2P ran out of available disk space')
+    assert str(blaming.of_error(CommClosedError('gone'))) == (
+        f'the connection to the Dask scheduler at {client().scheduler.address} is lost; {ENDED}')
+
+
+def test_a_task_that_was_not_wanted_for_a_while_is_run_again(tmp_path: Path) -> None:
+    with own_cluster(workers=1, processes=False) as client, pytest.MonkeyPatch.context() as patch:
+        wanted = work._Wanted.__call__
+
+        def forgotten(self: Any, *given: Any) -> None:
+            if first(tmp_path / 'given up'):  # as if the task were cancelled, and wanted again a moment later
+                raise work.Unwanted
+            wanted(self, *given)
+
+        patch.setattr(work._Wanted, '__call__', forgotten)
+        with TestPipeline(DaskRunner(client=client)) as p:
+            assert_that(p | Create([1, 2]) | Map(str), equal_to(['1', '2']))
+    assert (tmp_path / 'given up').exists()
 
 
 def test_streams_are_refused() -> None:

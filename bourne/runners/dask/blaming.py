@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import time
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from distributed import KilledWorker
+from distributed import CancelledError, KilledWorker
+from distributed.comm import CommClosedError
 
 from bourne.engine.memory import readable
 from bourne.engine.plan.stage import Stage
@@ -28,6 +28,10 @@ logger = logging.getLogger('bourne')
 INTERVAL = 10.0
 #: The topic of Dask's event log where nannies say that they ended a worker for its memory.
 MEMORY_TOPIC = 'worker-restart-memory'
+#: The reason that Dask gives for cancelling tasks when its client has lost the scheduler.
+LOST = 'scheduler-connection-lost'
+#: How a run stands that the cluster did not finish.
+ENDED = 'the run has ended, and wrote no output that it had not committed before'
 
 
 class Blaming:
@@ -62,7 +66,7 @@ class Blaming:
         """Why a task has no result."""
         if future.status == 'error':
             return self.of_error(future.exception())
-        return self._gone(f'the task {future.key} was lost' if self._client.status == 'running' else '')
+        return self._cancelled(future._state.exception)  # Dask has no public way to the reason
 
     def of_error(self, error: BaseException) -> BaseException:
         """What to raise for an error of a task, or of Dask itself."""
@@ -70,13 +74,21 @@ class Blaming:
             return unpack(error.failure)
         if isinstance(error, KilledWorker):
             return self._killed(error)
-        if isinstance(error, (asyncio.CancelledError, OSError)):
-            return self._gone('')
         if isinstance(error, BourneError):
             return error
+        if isinstance(error, CommClosedError) or self._client.status != 'running':
+            return self._gone()
+        if isinstance(error, CancelledError):  # one of a user function is packed
+            return self._cancelled(error)
         made = ExecutionError(f'Dask could not run a task of the pipeline: {type(error).__name__}: {error}')
         made.__cause__ = error
         return made
+
+    def _cancelled(self, error: BaseException | None) -> ExecutionError:
+        if self._client.status != 'running' or LOST in str(error):
+            return self._gone()
+        return ExecutionError(f'somebody cancelled tasks of the run on the Dask cluster at {self._address}, or '
+                              f'restarted it ({error}); {ENDED}')
 
     def _killed(self, error: KilledWorker) -> ExecutionError:
         what = self._what.get(str(error.task), f'the task {error.task}')
@@ -109,13 +121,11 @@ class Blaming:
           ExecutionError: if it is not.
         """
         if self._client.status not in ('running', 'newly-created'):
-            raise self._gone('')
+            raise self._gone()
         if time.monotonic() >= self._next_look:
             self._next_look = time.monotonic() + INTERVAL
             if not self._client.scheduler_info(n_workers=-1)['workers']:
                 logger.warning('the Dask cluster at %s has no workers; the run waits until one comes', self._address)
 
-    def _gone(self, detail: str) -> ExecutionError:
-        said = f' ({detail})' if detail else ''
-        return ExecutionError(f'the connection to the Dask scheduler at {self._address} is lost{said}; the run has '
-                              f'ended, and wrote no output that it had not committed before')
+    def _gone(self) -> ExecutionError:
+        return ExecutionError(f'the connection to the Dask scheduler at {self._address} is lost; {ENDED}')

@@ -169,7 +169,8 @@ class DaskExecutor:
         try:
             found = self.client.gather(batch)
         except Exception as error:
-            raise self._blaming.of_error(error) from error
+            failure = self._blaming.of_error(error)
+            raise failure from failure.__cause__
         return [(future.key, data) for future, data in zip(batch, found, strict=True)]
 
     def _next(self, ended: SimpleQueue[Future], report: Report) -> list[Future]:

@@ -117,7 +117,7 @@ def _attempt(client: Client, order: JobOrder, attempt: int) -> tuple[str, Outcom
     try:
         result = run_plan(order.plan, client, PipelineOptions(**order.settings), run_name(order.job, attempt), progress,
                           metrics)
-    except Exception as error:
+    except BaseException as error:  # it may be a user function's
         return PipelineState.FAILED, Outcome(metrics, explain(order.plan), failure=pack(error))
     return result.state, Outcome(metrics, result.explain(), result.exchanges, result.tasks)
 

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import cloudpickle
-from distributed import Status, Worker, get_worker
+from distributed import Reschedule, Status, Worker, get_worker
 
 from bourne.engine.blocks import Block
 from bourne.engine.exchange import Route
@@ -18,7 +18,7 @@ from bourne.engine.task import Task
 from bourne.errors import ExecutionError
 from bourne.runners.common.collector import relaxed_collector
 from bourne.runners.common.failures import pack
-from bourne.runners.dask.logs import told_apart
+from bourne.runners.dask.logs import sendable, told_apart
 from bourne.runners.dask.outputs import Output, Place, output_of
 from bourne.runners.dask.places import Over, places
 from bourne.runners.dask.shuffle import unframed
@@ -28,6 +28,8 @@ from bourne.runners.dask.trimming import watch
 INTERVAL = 0.2
 #: The states of a worker that has no scheduler any more: nobody waits for what it does.
 GONE = (Status.closing, Status.closed, Status.failed)
+#: The most characters of an exception's text for Dask, which makes another exception of one with a long text.
+LONGEST = 1_000
 
 
 class Order(NamedTuple):
@@ -57,12 +59,21 @@ class TaskFailed(Exception):
 
     Args:
       failure: the exception, packed.
-      what: its text, for Dask's own pages and logs.
+      what: something of its text, for Dask's own pages and logs.
     """
 
     def __init__(self, failure: bytes, what: str) -> None:
         super().__init__(failure, what)
         self.failure = failure
+
+    @classmethod
+    def of(cls, error: BaseException) -> TaskFailed:
+        """That of an exception."""
+        try:
+            text = str(error)
+        except Exception:  # it is a user's class
+            text = 'it has no text, since its __str__ fails'
+        return cls(pack(error), sendable(f'{type(error).__name__}: {text}')[:LONGEST])
 
     def __str__(self) -> str:
         return str(self.args[1])
@@ -87,6 +98,7 @@ def perform(setting: bytes, order: bytes, *arguments: Any) -> Output | bytes:
 
     Raises:
       TaskFailed: for whatever went wrong.
+      Reschedule: if nobody wanted the result meanwhile: Dask drops the task, or runs it again if it is wanted by now.
     """
     worker = get_worker()
     watch(worker)
@@ -104,11 +116,15 @@ def perform(setting: bytes, order: bytes, *arguments: Any) -> Output | bytes:
             with told_apart(todo.run, task.stage, worker):
                 result = instance.run(task, _Wanted(worker, key, todo.run))
     except Over as error:
-        raise TaskFailed(pack(ExecutionError(f'the run {error} has ended')), 'the run has ended') from None
-    except (Exception, Unwanted) as error:
+        failed = TaskFailed.of(ExecutionError(f'the run {error} has ended'))
+    except Unwanted:
+        raise Reschedule from None
+    except BaseException as error:  # of a user function: a KeyboardInterrupt of its own, or what its library has
         error.add_note(f'on the Dask worker {worker.address}')
-        raise TaskFailed(pack(error), f'{type(error).__name__}: {error}') from error
-    return output_of(result, key, worker.address) if todo.leaves else cloudpickle.dumps(result, protocol=5)
+        failed = TaskFailed.of(error)
+    else:
+        return output_of(result, key, worker.address) if todo.leaves else cloudpickle.dumps(result, protocol=5)
+    raise failed  # out here it has no cause: Dask would send that, too
 
 
 def describe(made: Output) -> bytes:
