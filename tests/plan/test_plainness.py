@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 
-from bourne.engine.program.plainness import returns_plain
+from bourne.engine.program.plainness import lists_plain, returns_plain
 from bourne.sdk.model.window import TimestampedValue
 
 
@@ -45,3 +46,21 @@ def test_plain(fn: Callable[..., Any]) -> None:
     generator, early, looped, str, len, print, 5])
 def test_not_certain(fn: Any) -> None:
     assert not returns_plain(fn)
+
+
+WORDS = re.compile(r'\w+')
+
+
+class Text(str):
+    """May split itself as it likes."""
+
+
+@pytest.mark.parametrize('fn', [str.split, str.splitlines, bytes.rsplit, 'a b'.split, WORDS.findall, WORDS.split])
+def test_lists_of_plain_values(fn: Any) -> None:
+    assert lists_plain(fn)
+
+
+@pytest.mark.parametrize('fn', [
+    lambda x: x.split(), re.findall, str.partition, WORDS.finditer, Text.strip, Text('a b').split, list, sorted, 5])
+def test_not_surely_a_list_of_them(fn: Any) -> None:
+    assert not lists_plain(fn)

@@ -20,7 +20,7 @@ from typing import Any, NamedTuple
 from bourne.engine.plan.stage import Op, PreCombine
 from bourne.engine.program.calls import Calls
 from bourne.engine.program.layout import Layout, Port
-from bourne.engine.program.plainness import returns_plain
+from bourne.engine.program.plainness import lists_plain, returns_plain
 from bourne.engine.program.reductions import Reduction, reduction
 from bourne.engine.program.source import Origin, Source, comment
 from bourne.sdk.graph.nodes import MAIN, ParDo, WindowInto, Write
@@ -380,6 +380,11 @@ class Generator:
         counting = self._must_count(main)
         self.before.add(f'{count} = 0')
         self.body.add(f'{results} = {call}{note}', origin)
+        if main is not None and counting and payload.check_output is None and lists_plain(payload.fn):
+            self.body.add(f'{count} += len({results})')
+            with self.body.block(f'for {one} in {results}:', origin):
+                self.produce(main, row._replace(value=one, rows=count))
+            return
         lists = counting and not self.calls.yields(number) and not op.outputs.keys() - {MAIN}
         if lists:
             with self.body.block(f'if type({results}) is list:'):

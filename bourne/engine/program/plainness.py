@@ -1,7 +1,8 @@
-"""Functions whose results are surely plain values, by what their bytecode ends with.
+"""Functions whose results are surely plain values: by what their bytecode ends with, or since Python itself has them.
 
 A function that returns the result of an operator, a comparison, or a tuple it has just built does not return a
-``TimestampedValue`` or ``TaggedOutput``, so its results need not be looked at. Whatever is not certain is not claimed.
+``TimestampedValue`` or ``TaggedOutput``, and ``str.split`` has none in its list. So their results need not be looked
+at. Whatever is not certain is not claimed.
 """
 
 from __future__ import annotations
@@ -9,7 +10,8 @@ from __future__ import annotations
 import dis
 import inspect
 import opcode
-from types import CodeType, FunctionType
+import re
+from types import BuiltinMethodType, CodeType, FunctionType
 from typing import Any
 
 _MADE_PLAIN = frozenset(opcode.opmap[name] for name in (
@@ -22,6 +24,22 @@ _NOT_A_CALL = inspect.CO_GENERATOR | inspect.CO_COROUTINE | inspect.CO_ASYNC_GEN
 _JUMPS = frozenset(dis.hasjrel) | frozenset(dis.hasjabs)
 #: Longer functions are not looked at: they do enough for the check not to matter.
 LONGEST = 400
+#: Methods of builtin types that return a list of texts, of bytes, or of tuples of them.
+_SPLITS = {
+    str: frozenset({'split', 'rsplit', 'splitlines'}), bytes: frozenset({'split', 'rsplit', 'splitlines'}),
+    re.Pattern: frozenset({'findall', 'split'}),
+}
+
+
+def lists_plain(fn: Any) -> bool:
+    """True if a function can only return a list of plain values.
+
+    Args:
+      fn: anything callable.
+    """
+    if type(fn) is BuiltinMethodType:
+        return fn.__name__ in _SPLITS.get(type(fn.__self__), ())
+    return any(fn is getattr(kind, name) for kind, names in _SPLITS.items() for name in names)
 
 
 def returns_plain(fn: Any) -> bool:
