@@ -8,6 +8,7 @@ import sys
 from contextlib import suppress
 from functools import cache
 from itertools import islice
+from operator import index
 from typing import Any
 
 from bourne.engine.bundle import Bundle
@@ -19,6 +20,8 @@ PARTS = 24
 LARGE = 1024
 #: Objects without parts.
 PLAIN = frozenset({int, str, bytes, float, bool, type(None)})
+#: Objects of which nothing is in memory but what ``sys.getsizeof`` tells, and their parts.
+CONTAINERS = frozenset({tuple, list, dict, set, frozenset})
 #: About how many bytes a key with its accumulator takes in a table.
 ENTRY = 400
 #: Without ``--memory_budget``, blocks and groups take at most this share of the machine's memory.
@@ -97,8 +100,13 @@ class _Scale:
 
     def deep(self, value: Any, budget: int, weight: float, owner: _Large | None) -> float:
         """The bytes of an object and its parts, times ``weight``; so many parts are looked at."""
+        kind = type(value)
         size: float = sys.getsizeof(value, 64)
-        plain = type(value) in PLAIN or budget <= 1
+        plain = kind in PLAIN
+        if not plain:
+            plain = budget <= 1
+            if kind not in CONTAINERS and hasattr(kind, 'nbytes'):
+                size = max(size, _viewed(value))
         if size < LARGE:
             return weight * size if plain else weight * size + self._parts(value, budget, weight, owner)
         known = self.large.get(id(value))
@@ -125,6 +133,17 @@ class _Scale:
             return 0
         first = min(count, budget)
         return sum([self.deep(part, budget // first, weight * count / first, owner) for part in islice(parts, first)])
+
+
+def _viewed(value: Any) -> int:
+    """How many bytes an object such as an array has, be they its own or, as those of a view, somebody else's.
+
+    What is not its own is counted, too: nobody else may hold it, and when the object moves, it goes along.
+    """
+    try:
+        return index(value.nbytes)
+    except Exception:  # it is somebody's property, and need not be what it is elsewhere
+        return 0
 
 
 @cache

@@ -285,8 +285,16 @@ def test_what_a_full_disk_has_is_removed(tmp_path: Path, workers: str) -> None:
 SHARED = {number: 'z' * 20_000 + str(number) for number in range(100)}
 
 
+class Vague:
+    """Has what arrays have, and means something else by it."""
+
+    nbytes = property(lambda self: 1 / 0)
+
+
 @pytest.mark.parametrize(('values', 'least', 'most'), [
     ([], 0, 0),
+    ([memoryview(bytes(10_000)) for _ in range(100)], 1_000_000, 1_100_000),
+    ([Vague() for _ in range(100)], 5_000, 20_000),
     (list(range(1_000)), 30_000, 50_000),
     (['x' * 1_000 + str(n) for n in range(100)], 100_000, 120_000),
     ([('x' * n, ['y' * 2_000 + str(n)]) for n in range(100)], 200_000, 240_000),
@@ -295,3 +303,16 @@ SHARED = {number: 'z' * 20_000 + str(number) for number in range(100)}
 ])
 def test_estimates_are_about_right(values: list[Any], least: int, most: int) -> None:
     assert least <= estimate(Bundle(values)) <= most
+
+
+def test_estimates_of_arrays_are_about_right_whoever_owns_their_data() -> None:
+    numpy = pytest.importorskip('numpy')
+    large = numpy.zeros(100_000)
+    for make, size in (
+            (lambda n: numpy.zeros(1_000), 8_000),
+            (lambda n: numpy.zeros(1_000).reshape(10, 100), 8_000),
+            (lambda n: numpy.frombuffer(bytes(8_000)), 8_000),
+            (lambda n: (n, [numpy.frombuffer(bytes(8_000)) for _ in range(30)]), 240_000),
+            (lambda n: large[1_000 * n:1_000 * (n + 1)], 8_000),
+            (lambda n: numpy.float64(n), 24)):
+        assert 100 * size <= estimate(Bundle([make(n) for n in range(100)])) <= 110 * size + 10_000
