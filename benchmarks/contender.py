@@ -52,7 +52,7 @@ def _cpu() -> float:
 
 
 def _peak() -> float:
-    """The peak memory of this process, in MB."""
+    """The peak memory of this process, in MiB."""
     # On Linux ``ru_maxrss`` begins with what the process had that started this one; ``VmHWM`` does not.
     try:
         with open('/proc/self/status', encoding='ascii') as status:

@@ -32,7 +32,7 @@ class Measure(NamedTuple):
     Attributes:
       cpu: seconds of CPU time, user and system, of all processes.
       wall: seconds.
-      memory: peak resident memory in MB of all processes together, input included.
+      memory: peak resident memory in MiB of all processes together, input included.
       start: seconds until the process was ready to run.
       others: how many cores other programs kept busy meanwhile, on average.
       result: what it computed.
@@ -177,7 +177,7 @@ class Tree:
         return self._each(lambda process: sum(process.cpu_times()[:4]))
 
     def memory(self) -> float:
-        """Megabytes of resident memory; what several processes share counts once, where the system can tell."""
+        """Mebibytes of resident memory; what several processes share counts once, where the system can tell."""
         return self._each(_resident) / (1 << 20)
 
 
@@ -190,7 +190,7 @@ class Watch:
     """Looks at the memory of a tree of processes, again and again, inside a ``with`` block.
 
     Attributes:
-      peak: the most that was seen, in MB.
+      peak: the most that was seen, in MiB.
     """
 
     def __init__(self, tree: Tree) -> None:

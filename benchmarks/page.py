@@ -119,7 +119,7 @@ def _table(rows: list[Row]) -> Iterator[str]:
 def _pairs(rows: Iterable[Row]) -> Iterator[str]:
     """A line for each workload: the loop and the pipeline side by side."""
     yield _line(['workload', 'unit', 'by hand, per CPU s', 'bourne, per CPU s', 'by hand, per s', 'bourne, per s',
-                 'ratio', 'by hand, MB', 'bourne, MB'])
+                 'ratio', 'by hand, MiB', 'bourne, MiB'])
     yield '|---|---|---:|---:|---:|---:|---:|---:|---:|'
     for row in rows:
         both = [row['contenders'][HAND], row['contenders'][BOURNE]]
@@ -131,7 +131,7 @@ def _pairs(rows: Iterable[Row]) -> Iterator[str]:
 
 def _by_contender(rows: Iterable[Row], start: bool = False) -> Iterator[str]:
     """A line for each contender of each workload."""
-    yield _line(['workload', 'contender', 'unit', 'per CPU s', 'per s', 'ratio', 'MB', *(['start'] if start else [])])
+    yield _line(['workload', 'contender', 'unit', 'per CPU s', 'per s', 'ratio', 'MiB', *(['start'] if start else [])])
     yield '|---|---|---|---:|---:|---:|---:|' + '---:|' * start
     for row in rows:
         title, hand = row['title'], row['contenders'].get(HAND)

@@ -50,7 +50,7 @@ def show(name: str, row: dict[str, Any]) -> None:
     hand = row['contenders'].get(HAND)
     for contender, one in row['contenders'].items():
         ratio = f'{one["cpu"] / hand["cpu"]:6.2f} x' if hand else ''
-        print(f'  {contender:26}{one["cpu"]:8.2f} s CPU {ratio} {one["wall"]:8.2f} s {one["memory"]:6} MB')
+        print(f'  {contender:26}{one["cpu"]:8.2f} s CPU {ratio} {one["wall"]:8.2f} s {one["memory"]:6} MiB')
         for what, number in one['numbers'].items():
             print(f'  {"":26}{number:8g} {what}')
     for contender, reason in row['failed'].items():

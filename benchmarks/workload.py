@@ -52,6 +52,12 @@ def cpu_ratio(bound: float) -> Goal:
     return Goal('CPU time, in that by hand', lambda taken: taken[BOURNE].cpu / taken[HAND].cpu, bound)
 
 
+def spent(contender: str, against: str, bound: float) -> Goal:
+    """One contender's CPU time is at most so many times another's."""
+    return Goal(f'CPU time of {contender}, in that of {against}',
+                lambda taken: taken[contender].cpu / taken[against].cpu, bound)
+
+
 def speedup(contender: str, against: str, bound: float) -> Goal:
     """One contender's wall-clock throughput is at least so many times another's."""
     return Goal(f'throughput of {contender}, in that of {against}',

@@ -12,11 +12,12 @@ from typing import Any
 import bourne as beam
 from benchmarks import data
 from benchmarks.sources import Made, Stored
-from benchmarks.workload import BOURNE, HAND, Workload, cpu_ratio
+from benchmarks.workload import BOURNE, HAND, Workload, cpu_ratio, spent
 from benchmarks.workloads.common import collect, lines, pipeline
 
 FIND = re.compile(r"[\w']+").findall
 WINDOW = 10
+PROFILED = 'bourne, --profile'
 
 Events = tuple[list[tuple[str, int]], list[int]]
 Rows = list[tuple[int, int]]
@@ -150,6 +151,10 @@ def workloads(scale: float) -> list[Workload]:
     return [
         Workload('wordcount', f'wordcount of {megabytes:g} MB of text', section, 'MB', megabytes,
                  lambda: data.words_file(megabytes), {HAND: wordcount_by_hand, BOURNE: wordcount}, (cpu_ratio(1.25),)),
+        Workload('profile', f'wordcount of {megabytes:g} MB of text, profiled', 'A profile', 'MB', megabytes,
+                 lambda: data.words_file(megabytes),
+                 {HAND: wordcount_by_hand, BOURNE: wordcount, PROFILED: lambda path: wordcount(path, profile=True)},
+                 (spent(PROFILED, BOURNE, 1.05),)),
         Workload('chain', 'five Map/Filter lambdas and a sum over 5 million integers', section, 'M', numbers / 1e6,
                  lambda: range(numbers), {HAND: _chain_by_hand, BOURNE: _chain}, (cpu_ratio(1.3),)),
         Workload('windows', 'sum per key and 10 s window over 2 million events, 10,000 keys', section, 'M',
