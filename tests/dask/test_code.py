@@ -11,6 +11,7 @@ import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from queue import SimpleQueue
 from types import ModuleType
 
 import dask
@@ -21,12 +22,15 @@ from distributed.security import Security
 from bourne.errors import OptionsError
 from bourne.runners.dask import DaskRunner
 from bourne.runners.dask.code import by_value, pickled
+from bourne.runners.dask.logs import _forget, shown, topic
+from bourne.runners.dask.topics import listening
 from bourne.sdk.options import PipelineOptions
 from bourne.sdk.testing.pipeline import TestPipeline
 from bourne.sdk.testing.util import assert_that, equal_to
 from bourne.sdk.transforms.create import Create
 from bourne.sdk.transforms.pardo import Map
 from bourne.sdk.transforms.read import Read
+from tests.clusters import client as clients
 from tests.clusters import shared_runner
 from tests.dask.faults import own_cluster
 from tests.dask.outside import outside
@@ -226,6 +230,26 @@ def test_logs_of_workers_in_this_process_appear_once(caplog: pytest.LogCaptureFi
     with own_cluster(workers=1, processes=False) as client, TestPipeline(DaskRunner(client=client)) as p:
         assert_that(p | Create([7]) | 'step' >> Map(tell), equal_to([7]))
     assert [one.getMessage() for one in caplog.records if one.name == 'mine'] == ['got 7']
+
+
+def test_several_who_are_shown_the_logs_of_a_run(caplog: pytest.LogCaptureFixture) -> None:
+    came: SimpleQueue[str] = SimpleQueue()
+
+    client = clients()
+
+    def log(text: str) -> None:
+        client.log_event(topic('many'), {'name': 'mine', 'level': logging.WARNING, 'text': text, 'label': '', 'line': 1,
+                                         'path': '', 'worker': '', 'created': 0.0})
+        assert came.get(timeout=60) == text
+
+    with shown(client, 'many'), listening(client, topic('many'), lambda event: came.put(event[1]['text'])):
+        with shown(client, 'many'):
+            log('to two')
+        log('to one who stays')
+        client.run_on_scheduler(_forget, topic('many'), 'another client that has waited')
+        log('to one who still stays')
+    assert [record.getMessage() for record in caplog.records if record.name == 'mine'] == [
+        'to two', 'to one who stays', 'to one who still stays']
 
 
 @pytest.mark.skipif(shutil.which('openssl') is None, reason='openssl makes the certificate')

@@ -7,7 +7,7 @@ import sys
 import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager
 from threading import Event
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +23,7 @@ from bourne.runners.dask.exchanges import Exchange
 from bourne.runners.dask.job import JobOrder, Outcome, drive
 from bourne.runners.dask.logs import levels, shown
 from bourne.runners.dask.resources import check
+from bourne.runners.dask.topics import listening
 from bourne.sdk.metrics import MetricResults
 from bourne.sdk.model.coders import registry
 from bourne.sdk.model.metric import MetricsContainer
@@ -148,12 +149,8 @@ def _unknown(client: Client, job: str) -> str:
 def _told(client: Client, job: str) -> Iterator[Event]:
     """An event that is set when a job ends."""
     over = Event()
-    client.subscribe_topic(ledger.topic(job), lambda event: over.set())
-    try:
+    with listening(client, ledger.topic(job), lambda event: over.set()):
         yield over
-    finally:
-        with suppress(ValueError):  # somebody else has waited with the same client
-            client.unsubscribe_topic(ledger.topic(job))
 
 
 def hand_over(plan: Plan, client: Client, options: PipelineOptions, connect: Connect) -> DaskJob:

@@ -9,13 +9,13 @@ from __future__ import annotations
 import logging
 import sys
 import threading
-from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 from bourne.engine.plan.stage import Stage
 from bourne.engine.stacks import Watched, spot_of
+from bourne.runners.dask.topics import is_heard, listening
 
 if TYPE_CHECKING:
     from distributed import Client, Worker
@@ -99,14 +99,12 @@ def lower(levels: Mapping[str, int]) -> None:
 
 
 _sender = _Sender()
-#: How often somebody in this process is shown each topic: what tasks log here is seen without being sent.
-_shown: Counter[str] = Counter()
 
 
 @contextmanager
 def told_apart(run: str, stage: Stage, worker: Worker) -> Iterator[None]:
     """Sends what the calling thread logs inside of the block to the client of the run; unless it is in this process."""
-    if _shown[topic(run)]:
+    if is_heard(topic(run)):  # what is logged here is seen without being sent
         yield
         return
     root = logging.getLogger()
@@ -139,28 +137,21 @@ def show(event: tuple[Any, dict[str, Any]]) -> None:
 @contextmanager
 def shown(client: Client, run: str) -> Iterator[None]:
     """Shows what the tasks of a run log while it goes on."""
-    came = False
-
-    def arrived(event: tuple[Any, dict[str, Any]]) -> None:
-        nonlocal came
-        came = True
-        show(event)
-
-    client.subscribe_topic(topic(run), arrived)
-    _shown[topic(run)] += 1
+    name, came = topic(run), threading.Event()
     try:
-        yield
+        with listening(client, name, show), listening(client, name, lambda event: came.set()):
+            yield
     finally:
-        _shown.subtract([topic(run)])
-        if not _shown[topic(run)]:
-            del _shown[topic(run)]
-        client.unsubscribe_topic(topic(run))
-        client._event_handlers.pop(topic(run), None)  # Dask keeps it (distributed 2026.8)
-        if came and client.status == 'running':
+        if came.is_set() and client.status == 'running' and not is_heard(name):
             with suppress(Exception):
-                client.run_on_scheduler(_forget, topic(run))
+                client.run_on_scheduler(_forget, name, client.id)
 
 
-def _forget(topic: str, dask_scheduler: Any) -> None:
-    """Has the scheduler forget the records, which it would keep as long as it runs: Dask has no public way."""
-    dask_scheduler._broker._topics.pop(topic, None)
+def _forget(topic: str, client: str, dask_scheduler: Any) -> None:
+    """Has the scheduler forget the records, which it would keep as long as it runs: Dask has no public way.
+
+    Unless others wait for the same run. The client itself may be on its way out.
+    """
+    topics = dask_scheduler._broker._topics
+    if topic in topics and topics[topic].subscribers <= {client}:
+        del topics[topic]
