@@ -6,6 +6,7 @@ import ast
 import errno
 import io
 import json
+import math
 import os
 import pickle
 import random
@@ -283,6 +284,51 @@ def test_what_a_full_disk_has_is_removed(tmp_path: Path, workers: str) -> None:
 
 #: Two megabytes, in parts of a size that counts.
 SHARED = {number: 'z' * 20_000 + str(number) for number in range(100)}
+
+
+def bump(pair: Any) -> Any:
+    """Changes arrays in place."""
+    key, values = pair
+    total = 0.0
+    for value in values:
+        value += 1
+        total += value.sum()
+    return key, total
+
+
+@pytest.mark.parametrize('flags', [[], ['--memory_budget=0'], ['--streaming']])
+@pytest.mark.parametrize('workers', WORKERS)
+def test_arrays_can_be_changed_in_place(tmp_path: Path, workers: str, flags: list[str]) -> None:
+    numpy = pytest.importorskip('numpy')
+    with pipeline(tmp_path, workers, *flags) as p:
+        sums = p | Create(range(8)) | Map(lambda x: (x % 4, numpy.full(1_000, float(x)))) | GroupByKey() | Map(bump)
+        assert_that(sums, equal_to([(key, 1_000.0 * (2 * key + 6)) for key in range(4)]))
+
+
+@pytest.mark.parametrize('compress_after', [0, math.inf])
+def test_an_array_that_is_changed_in_place_is_the_same_when_it_is_read_again(
+        tmp_path: Path, compress_after: float) -> None:
+    numpy = pytest.importorskip('numpy')
+    store = FileStore(tmp_path, 'part', compress_after)
+    constant = numpy.zeros(1_000)
+    constant.flags.writeable = False
+    block = store.put(Bundle([numpy.zeros(1_000), constant]))
+    store.seal()
+    for _ in range(2):
+        changed, kept = store.get(block).values
+        assert changed.sum() == 0
+        changed += 1
+        assert changed.sum() == 1_000
+        assert not kept.flags.writeable
+
+
+def test_arrays_from_bytes_that_others_have_are_copies() -> None:
+    numpy = pytest.importorskip('numpy')
+    codec = Codec()
+    data = b''.join(codec.encode(Bundle([numpy.zeros(1_000)])).parts)
+    (array,) = codec.decode(memoryview(data)).values
+    array += 1
+    assert codec.decode(memoryview(data)).values[0].sum() == 0
 
 
 class Vague:

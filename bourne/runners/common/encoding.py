@@ -1,12 +1,14 @@
 """A bundle as bytes: one pickle (protocol 5) for all its elements, never one for each.
 
-Buffers that pickle hands out, such as those of arrays, follow it as they are, and are not copied when they are read.
+Buffers that pickle hands out, such as those of arrays, follow it as they are, and are not copied when they are read,
+unless that is from memory that must not change: a function may do with an array what it may where nothing is encoded.
 """
 
 from __future__ import annotations
 
 import pickle
 import struct
+from collections.abc import Callable
 from itertools import accumulate, pairwise
 from typing import Any, NamedTuple
 
@@ -90,7 +92,12 @@ class Codec:
             STAYING.inside = False
 
     def decode(self, data: memoryview) -> Bundle:
-        """The elements of one or more encoded bundles, one after the other; their buffers are views of ``data``."""
+        """The elements of one or more encoded bundles, one after the other.
+
+        Arrays can be written to if they could when they were encoded. Their buffers are views of ``data``, or copies
+        if it is read-only.
+        """
+        own: Callable[[memoryview], Any] = bytearray if data.readonly else memoryview
         bundles = []
         at = 0
         while at < len(data):
@@ -98,7 +105,7 @@ class Codec:
             lengths = struct.unpack_from(f'<{count}Q', data, at + _HEAD.size)
             ends = list(accumulate((values, columns, *lengths), initial=at + _HEAD.size + 8 * count))
             found = [data[start:end] for start, end in pairwise(ends)]
-            bundles.append(Bundle(pickle.loads(found[0], buffers=found[2:]), *self._loaded(bytes(found[1]))))
+            bundles.append(Bundle(pickle.loads(found[0], buffers=map(own, found[2:])), *self._loaded(bytes(found[1]))))
             at = ends[-1]
         return join(bundles)
 

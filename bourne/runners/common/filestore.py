@@ -142,7 +142,8 @@ class FileStore:
         with open(os.path.join(self._folder, name), 'rb') as file:
             # A map begins at a page; the bundle somewhere in it.
             start = offset - offset % mmap.ALLOCATIONGRANULARITY
-            mapped = mmap.mmap(file.fileno(), offset - start + length, offset=start, access=mmap.ACCESS_READ)
+            # What a user function changes in place is its own affair, not that of the file.
+            mapped = mmap.mmap(file.fileno(), offset - start + length, offset=start, access=mmap.ACCESS_COPY)
         data = memoryview(mapped)[offset - start:]
         if data[:4] == _COMPRESSED:
             data = memoryview(self._squeezer.decompress(data[4:]))
