@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import pytest
-from distributed import Client
+from distributed import Client, LocalCluster
 from distributed.system import MEMORY_LIMIT
 
+from bourne.errors import OptionsError
 from bourne.runners.dask import DaskRunner
 from bourne.runners.dask.cluster import _started
 from bourne.sdk.options import DaskOptions, LocalOptions, OptionsWarning, PipelineOptions
@@ -41,4 +43,34 @@ def test_how_many_workers_there_are_is_said_once() -> None:
     pipeline = TestPipeline(DaskRunner(), PipelineOptions(['--adapt=1:2', '--workers=2']))
     assert_that(pipeline | Create([1]), equal_to([1]))
     with pytest.warns(OptionsWarning, match='--workers has no effect beside --adapt, which says how many'):
+        pipeline.run()
+
+
+@pytest.mark.parametrize(('named', 'said'), [
+    ({'client': 'tcp://it'}, ("(client=...) needs a distributed.Client, got 'tcp://it' of type str; an address is "
+                              'given by --dask_scheduler')),
+    ({'client': 0}, '(client=...) needs a distributed.Client, got 0 of type int'),
+    ({'cluster': 42}, '(cluster=...) needs a cluster, such as distributed.LocalCluster, got 42 of type int'),
+])
+def test_what_is_no_cluster(named: dict[str, Any], said: str) -> None:
+    with pytest.raises(OptionsError) as caught:
+        DaskRunner(**named)
+    assert str(caught.value) == f'DaskRunner{said}'
+
+
+def test_an_asynchronous_cluster() -> None:
+    async def give() -> None:
+        async with LocalCluster(n_workers=0, asynchronous=True, dashboard_address='127.0.0.1:0') as cluster:
+            with pytest.raises(OptionsError, match=r'LocalCluster\(..., asynchronous=False\)'):
+                DaskRunner(cluster=cluster)
+
+    asyncio.run(give())
+
+
+def test_a_cluster_that_is_closed() -> None:
+    with LocalCluster(n_workers=0, dashboard_address='127.0.0.1:0') as cluster:
+        pass
+    pipeline = TestPipeline(DaskRunner(cluster=cluster))
+    pipeline | Create([1])
+    with pytest.raises(OptionsError, match='already closed'):
         pipeline.run()

@@ -69,6 +69,16 @@ def test_somebody_who_is_no_scheduler() -> None:
         assert refused(address).startswith(f'cannot reach the Dask scheduler {address} within 1 seconds')
 
 
+@pytest.mark.parametrize(('text', 'wrong'), [
+    ('host', 'it is no JSON: Expecting value: line 1 column 1 (char 0)'),
+    ('["address"]', 'it has no address')])
+def test_a_file_that_is_not_of_a_scheduler(tmp_path: Path, text: str, wrong: str) -> None:
+    path = tmp_path / 'file'
+    path.write_text(text)
+    assert refused(str(path)) == (f'--dask_scheduler={path}: this is not the file of a Dask scheduler (dask scheduler '
+                                  f'--scheduler-file=...), {wrong}')
+
+
 def test_a_scheduler_file_that_is_not_there() -> None:
     assert refused('nowhere.json') == (
         '--dask_scheduler=nowhere.json: this is neither an address, such as tcp://host:8786, nor a scheduler file '

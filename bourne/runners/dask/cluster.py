@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 import os
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from threading import Lock
@@ -22,6 +24,8 @@ from bourne.sdk.options import DaskOptions, LocalOptions
 
 #: The seconds at which it is looked whether a worker that is gone has to be replaced, since its nanny does not.
 PATIENCE = (0.5, 5.0)
+#: Seconds between two looks at a scheduler file that has no address yet.
+INTERVAL = 0.05
 #: The states of a nanny that does not start a worker any more.
 LEAVING = (Status.closing, Status.closing_gracefully, Status.closed, Status.failed)
 #: Of two tasks of a worker that ask for its client, the second one would get it before it is connected.
@@ -120,7 +124,7 @@ def joined(dask: DaskOptions, client: Any = None, cluster: Any = None) -> Iterat
     if where is None:
         raise OptionsError('there is no Dask cluster: say which one by --dask_scheduler=tcp://host:8786, or by the '
                            'environment variable DASK_SCHEDULER_ADDRESS')
-    with _connect(_address(where) if isinstance(where, str) else where, dask.dask_connection_timeout) as made:
+    with _connect(where, dask.dask_connection_timeout) as made:
         yield made
 
 
@@ -174,25 +178,63 @@ def _current() -> Client | None:
             return None
 
 
+def check_given(client: Any, cluster: Any) -> None:
+    """Refuses what a runner cannot be given.
+
+    Raises:
+      OptionsError: says what it can be given.
+    """
+    other = '; an address is given by --dask_scheduler' if isinstance(client or cluster, str) else ''
+    if client is not None and not isinstance(client, Client):
+        raise OptionsError(f'DaskRunner(client=...) needs a distributed.Client, got {client!r} of type '
+                           f'{type(client).__name__}{other}')
+    if cluster is not None and not hasattr(cluster, 'scheduler_address'):
+        raise OptionsError(f'DaskRunner(cluster=...) needs a cluster, such as distributed.LocalCluster, got '
+                           f'{cluster!r} of type {type(cluster).__name__}{other}')
+    if getattr(cluster, 'asynchronous', False):
+        raise OptionsError(f'DaskRunner needs a cluster that waits for its answers: make it with '
+                           f'{type(cluster).__name__}(..., asynchronous=False)')
+
+
 def _check(client: Any) -> None:
-    if getattr(client, 'asynchronous', False):
+    if client.asynchronous:
         raise OptionsError('DaskRunner needs a client that waits for its answers: make it with '
                            'Client(..., asynchronous=False)')
     if client.status != 'running':
         raise OptionsError(f'the Dask client that DaskRunner was given is {client.status}: {client!r}')
 
 
-def _address(where: str) -> str | dict[str, str]:
-    """What ``--dask_scheduler`` says: an address, or the path of a scheduler file."""
+def _address(where: str, timeout: int) -> str:
+    """The address that ``--dask_scheduler`` says, or the scheduler file that it names."""
     if '://' in where:
         return where
     if os.path.exists(where):
-        return {'scheduler_file': where}
+        return _written(where, timeout)
     host, colon, port = where.rpartition(':')
     if colon and host and port.isdigit():
         return f'tcp://{where}'
     raise OptionsError(f'--dask_scheduler={where}: this is neither an address, such as tcp://host:8786, nor a '
                        f'scheduler file that exists')
+
+
+def _written(path: str, timeout: int) -> str:
+    """The address in a scheduler file, which the scheduler may be about to write."""
+    until = time.monotonic() + timeout
+    while True:
+        try:
+            with open(path, encoding='utf-8') as file:
+                match json.load(file):
+                    case {'address': str(address)}:
+                        return address
+            wrong = 'it has no address'
+        except OSError as error:
+            wrong = str(error.strerror)
+        except ValueError as error:
+            wrong = f'it is no JSON: {error}'
+        if time.monotonic() >= until:
+            raise OptionsError(f'--dask_scheduler={path}: this is not the file of a Dask scheduler (dask scheduler '
+                               f'--scheduler-file=...), {wrong}')
+        time.sleep(INTERVAL)
 
 
 def _connect(where: Any, timeout: int) -> Client:
@@ -201,11 +243,11 @@ def _connect(where: Any, timeout: int) -> Client:
     Raises:
       OptionsError: if it does not answer in time, in seconds.
     """
-    named = where if isinstance(where, dict) else {'address': where}
+    address = _address(where, timeout) if isinstance(where, str) else where
     try:
-        return _Client(**named, timeout=timeout, set_as_default=False)
-    except (OSError, TimeoutError, ValueError) as error:
-        shown = named.get('scheduler_file') or (where if isinstance(where, str) else repr(where))
+        return _Client(address, timeout=timeout, set_as_default=False)
+    except (OSError, RuntimeError, TimeoutError, ValueError) as error:
+        shown = where if isinstance(where, str) else repr(where)
         raise OptionsError(f'cannot reach the Dask scheduler {shown} within {timeout} seconds '
                            f'(--dask_connection_timeout): {error}') from error
 

@@ -12,7 +12,7 @@ from bourne.engine.supported import check_supported
 from bourne.errors import UnsupportedError
 from bourne.runners.dask import code, exchanges
 from bourne.runners.dask.batch import DaskResult, run_plan
-from bourne.runners.dask.cluster import check_outlives, connected, is_there, joined
+from bourne.runners.dask.cluster import check_given, check_outlives, connected, is_there, joined
 from bourne.runners.dask.jobs import DaskJob, hand_over, standings
 from bourne.runners.dask.shuffle import check_available
 from bourne.runners.dask.versions import check_versions
@@ -43,9 +43,13 @@ class DaskRunner(PipelineRunner):
       client: a client of the cluster to use. By default it is that of ``--dask_scheduler``, else the one that is
         current in this process (``with Client(...):``), else a cluster is started on this machine for each run.
       cluster: a cluster of any kind (``LocalCluster``, ``KubeCluster``, one of dask-jobqueue, ...) to use instead.
+
+    Raises:
+      OptionsError: if what it is given is neither, or asynchronous.
     """
 
     def __init__(self, client: Any = None, cluster: Any = None) -> None:
+        check_given(client, cluster)
         self._client = client
         self._cluster = cluster
 
