@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import logging
+import re
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from distributed import Client, Nanny, Scheduler, SpecCluster
+from distributed import Client, Nanny, Scheduler, SpecCluster, Worker
 
+from bourne.engine.plan.stage import Stage
 from bourne.errors import UnsupportedError
-from bourne.runners.dask import DaskRunner
+from bourne.runners.dask import DaskRunner, blaming, resources
 from bourne.sdk.options import PipelineOptions
 from bourne.sdk.testing.pipeline import TestPipeline
 from bourne.sdk.testing.util import assert_that, equal_to
@@ -18,16 +21,20 @@ from bourne.sdk.transforms.group import GroupByKey
 from bourne.sdk.transforms.pardo import Map
 
 
-@pytest.fixture(scope='module')
-def mixed() -> Iterator[Client]:
-    """Two workers: a plain one, and one with a GPU, two threads and more memory."""
-    common = {'silence_logs': 50, 'dashboard_address': None}
+def specification(kind: type) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Two workers of a class and a scheduler: a plain worker, and one with a GPU, two threads and more memory."""
+    common = {'silence_logs': 50, 'dashboard_address': None} if kind is Nanny else {'dashboard_address': None}
     workers = {'plain': {'nthreads': 1, 'memory_limit': 1 << 30},
                'strong': {'nthreads': 2, 'memory_limit': 2 << 30, 'resources': {'GPU': 1}}}
-    specification = {name: {'cls': Nanny, 'options': {**common, **options}} for name, options in workers.items()}
-    scheduler = {'cls': Scheduler, 'options': {'dashboard': False, 'dashboard_address': ':0', 'host': '127.0.0.1',
-                                                    'port': 0}}
-    with SpecCluster(specification, scheduler, silence_logs=50) as cluster, \
+    made = {name: {'cls': kind, 'options': {**common, **options}} for name, options in workers.items()}
+    return made, {'cls': Scheduler, 'options': {'dashboard': False, 'dashboard_address': ':0', 'host': '127.0.0.1',
+                                                'port': 0}}
+
+
+@pytest.fixture(scope='module')
+def mixed() -> Iterator[Client]:
+    """The two workers, in processes of their own."""
+    with SpecCluster(*specification(Nanny), silence_logs=50) as cluster, \
             Client(cluster, set_as_default=False) as client:
         yield client
 
@@ -47,6 +54,41 @@ def test_a_stage_runs_where_its_hints_are_satisfied(mixed: Client, monkeypatch: 
     with TestPipeline(DaskRunner(client=mixed), PipelineOptions([f'--exchange={exchange}'])) as p:
         read = p | Create(range(6_000)) | Map(lambda x: (x % 7, x)) | GroupByKey()
         assert_that(read | 'where' >> Map(where).with_resource_hints(**hint), equal_to(['strong'] * 7))
+
+
+@pytest.mark.parametrize('when', ['before', 'after'])
+def test_the_only_worker_that_satisfies_a_hint_is_lost(monkeypatch: pytest.MonkeyPatch, when: str) -> None:
+    """Whether before its task is sent or after, the task waits for another such worker, and the user is told."""
+    monkeypatch.setattr(blaming, 'INTERVAL', 0.0)
+    restricted = resources.restricted
+    said = []
+
+    class Help(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            if 'ask for' in record.getMessage() and not said:
+                said.append(record.getMessage())
+                cluster.sync(cluster._correct_state)  # there are to be two
+
+    def lose(stage: Stage, *given: Any) -> Any:
+        made = restricted(stage, *given) if when == 'after' else None
+        if resources.asked(stage):
+            cluster.sync(cluster.workers.pop('strong').close)
+        return made or restricted(stage, *given)
+
+    monkeypatch.setattr(resources, 'restricted', lose)
+    helper = Help()
+    logging.getLogger('bourne').addHandler(helper)
+    try:
+        with SpecCluster(*specification(Worker), silence_logs=50) as cluster, \
+                Client(cluster, set_as_default=False) as client, TestPipeline(DaskRunner(client=client)) as p:
+            read = p | Create(range(100)) | Map(lambda x: (x % 7, x)) | GroupByKey()
+            assert_that(read | Map(where).with_resource_hints(accelerator='type:tesla'), equal_to(['strong'] * 7))
+            address = client.scheduler.address
+    finally:
+        logging.getLogger('bourne').removeHandler(helper)
+    told, = said
+    assert re.fullmatch(rf'no worker of the Dask cluster at {address} can run (\d+) of the \1 tasks that ask for '
+                        rf'accelerator=type:tesla; the run waits until one comes', told)
 
 
 @pytest.mark.parametrize(('hint', 'said'), [

@@ -16,6 +16,7 @@ from bourne.engine.plan.stage import Stage
 from bourne.engine.task import Task
 from bourne.errors import BourneError, ExecutionError
 from bourne.runners.common.failures import unpack
+from bourne.runners.dask.resources import asked
 from bourne.runners.dask.stagegraph import StageGraph
 from bourne.runners.dask.work import TaskFailed
 
@@ -45,11 +46,15 @@ class Blaming:
         self._client = client
         self._address = client.scheduler.address if client.scheduler is not None else 'unknown'
         self._what: dict[str, str] = {}
+        #: Of the stage at hand: what its hints ask of workers, and the keys of its tasks.
+        self._hints = ''
+        self._keys: list[Any] = []
         self._since = time.time()
         self._next_look = time.monotonic() + INTERVAL
 
     def watch(self, stage: Stage, made: StageGraph, tasks: Sequence[Task]) -> None:
         """Remembers what the tasks of a stage are, for when one of them fails."""
+        self._hints, self._keys = asked(stage), list(made.main)
         by_number = {task.number: task for task in tasks}
         does = ', '.join(op.label for op in stage.ops)
         for key in made.graph:
@@ -115,7 +120,7 @@ class Blaming:
         return {}
 
     def check_connection(self) -> None:
-        """Finds out whether the scheduler is still there, and warns if there are no workers.
+        """Finds out whether the scheduler is still there, and warns if no worker can run what waits.
 
         Raises:
           ExecutionError: if it is not.
@@ -126,6 +131,16 @@ class Blaming:
             self._next_look = time.monotonic() + INTERVAL
             if not self._client.scheduler_info(n_workers=-1)['workers']:
                 logger.warning('the Dask cluster at %s has no workers; the run waits until one comes', self._address)
+            elif self._hints and (count := self._without_worker()):
+                logger.warning('no worker of the Dask cluster at %s can run %d of the %d tasks that ask for %s; the '
+                               'run waits until one comes', self._address, count, len(self._keys), self._hints)
+
+    def _without_worker(self) -> int:
+        """How many tasks of the stage no worker can run."""
+        with suppress(OSError):  # the connection is checked at the next look
+            states = self._client.sync(self._client.scheduler.get_task_status, keys=self._keys)
+            return sum(state == 'no-worker' for state in states.values())
+        return 0
 
     def _gone(self) -> ExecutionError:
         return ExecutionError(f'the connection to the Dask scheduler at {self._address} is lost; {ENDED}')

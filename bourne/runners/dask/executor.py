@@ -10,7 +10,7 @@ from __future__ import annotations
 import pickle
 import sys
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any
@@ -89,6 +89,7 @@ class DaskExecutor:
         self._run: Run | None = None
         self._setting: tuple[str, bytes] = ('', b'')
         self._blaming = Blaming(client)
+        self._workers: Mapping[str, resources.Worker] = {}
         #: What stays on the workers: by key, with the number of places that are still needed and its size.
         self._held: dict[Any, Future] = {}
         self._needed: Counter[Any] = Counter()
@@ -101,7 +102,7 @@ class DaskExecutor:
         setting = Setting(plan, run, RuntimeValueProvider.current(), registry.get_custom_type_coder_tuples(),
                           levels())
         self._setting = (f'bourne plan-0{run.id}', pickled(tuple(setting), self._uploaded))
-        resources.check(plan, self.client)
+        self._workers = resources.check(plan, self.client)
 
     def run(self, tasks: Sequence[Task], report: Report, done: Done) -> None:
         """See :class:`bourne.engine.executor.Executor`."""
@@ -145,7 +146,7 @@ class DaskExecutor:
         keys = list(dict.fromkeys([*made.answers, *made.held, setting]))
         # As a layer it is sent as it is; of a plain dictionary Dask would first make a hash of all that is in it.
         graph = HighLevelGraph.from_collections(keys[0][0], made.graph)
-        with resources.restricted(stage, self.client, made.main):
+        with resources.restricted(stage, self.client, made.main, self._workers):
             sent = self.client.get(graph, keys, sync=False, retries=self._retries or None)
         futures = dict(zip(keys, sent, strict=True))
         self._held.update((key, futures[key]) for key in (*made.held, setting))

@@ -76,22 +76,23 @@ def _needs(op: Op) -> list[_Need]:
     return [_need(name, value) for name, value in op.hints.items()]
 
 
-def check(plan: Plan, client: Client) -> None:
+def check(plan: Plan, client: Client) -> Mapping[str, Worker]:
     """Refuses hints that no worker of the cluster satisfies; one that has no workers yet may get any.
+
+    Returns:
+      The workers by which that was decided; none if the plan has no hints.
 
     Raises:
       UnsupportedError: names them, with the transforms.
     """
-    if not any(op.hints for op in plan.ops):
-        return
-    workers = _workers(client)
+    workers = _workers(client) if any(op.hints for op in plan.ops) else {}
     if not workers:
-        return
+        return {}
     problems = [f'  - {op.user_label}{f" ({op.location})" if op.location else ""}: {need.said}'
                 for op in plan.ops for need in _needs(op)
                 if not any(_satisfies(worker, need) for worker in workers.values())]
     problems = problems or [f'  - {", ".join(op.user_label for op in stage.ops if op.hints)}, which run in one task: '
-                            f'{" and ".join(dict.fromkeys(need.said for need in _stage_needs(stage)))}'
+                            f'{asked(stage)}'
                             for stage in plan.stages if not _able(workers, _stage_needs(stage))]
     if problems:
         offered = sorted({f'{name}={amount:g}' for worker in workers.values()
@@ -101,6 +102,7 @@ def check(plan: Plan, client: Client) -> None:
             'no worker of the Dask cluster satisfies these resource hints:', *dict.fromkeys(problems),
             f'{count} the resources {", ".join(offered)}.' if offered else
             f'{count} no resources; that is what `dask worker --resources` is for.']))
+    return workers
 
 
 def _stage_needs(stage: Stage) -> list[_Need]:
@@ -112,16 +114,25 @@ def _able(workers: Mapping[str, Worker], needs: list[_Need]) -> dict[str, Worker
     return {address: worker for address, worker in workers.items() if all(_satisfies(worker, need) for need in needs)}
 
 
-def restricted(stage: Stage, client: Client, keys: Iterable[Any]) -> AbstractContextManager[Any]:
+def asked(stage: Stage) -> str:
+    """What the hints of a stage ask of a worker, for people; ``''`` for nothing."""
+    return ' and '.join(dict.fromkeys(need.said for need in _stage_needs(stage)))
+
+
+def restricted(stage: Stage, client: Client, keys: Iterable[Any],
+               known: Mapping[str, Worker]) -> AbstractContextManager[Any]:
     """A graph that is sent to Dask inside of the block has a stage's tasks run where its hints are satisfied.
 
-    Dask resources are kept strictly. What else a worker has (threads, a memory limit) is followed as long as such a
-    worker is there.
+    Dask resources are kept strictly, and nothing else is asked where there are some: a task that must have a resource
+    and had better have certain workers breaks the scheduler when those are gone (distributed 2026.8). Else, what one
+    has (threads, a memory limit) is followed as long as such a worker is there.
 
     Args:
       stage: the stage.
       client: a client of the cluster.
       keys: the keys of the stage's own tasks: nothing is asked of those that only bring their input.
+      known: the workers that there were at first. By them it is known which resource stands for a hint, should those
+        that had it be gone.
     """
     needs = _stage_needs(stage)
     if not needs:
@@ -129,7 +140,7 @@ def restricted(stage: Stage, client: Client, keys: Iterable[Any]) -> AbstractCon
     import dask
 
     workers = _workers(client)
-    able = _able(workers, needs)
+    able = _able(workers, needs) or _able(known, needs)
     taken: dict[str, float] = {}
     for need in needs:
         declared = {name for worker in able.values() for name in worker.get('resources') or {}}
@@ -138,8 +149,8 @@ def restricted(stage: Stage, client: Client, keys: Iterable[Any]) -> AbstractCon
             taken[name] = max(taken.get(name, 0), need.amount)
     # These functions go to the scheduler, where bourne may not be installed: inner ones travel by value.
     wanted = frozenset(keys)
-    only = sorted(able) if 0 < len(able) < len(workers) else []
+    only = sorted(able) if not taken and 0 < len(able) < len(workers) else []
     made: AbstractContextManager[Any] = dask.annotate(
         resources=lambda key: taken if key in wanted else {}, workers=lambda key: only if key in wanted else [],
-        allow_other_workers=True)
+        allow_other_workers=not taken)
     return made
