@@ -20,7 +20,7 @@ import bourne as beam
 from bourne.engine.plan.compile import compile_plan
 from bourne.errors import ExecutionError, OptionsError
 from bourne.io import Sink, Writer, WriteTask
-from bourne.runners.dask import DaskJob, DaskRunner, ledger
+from bourne.runners.dask import DaskJob, DaskRunner, ledger, logs
 from bourne.runners.dask.jobs import hand_over
 from bourne.sdk.graph.graph import Graph
 from bourne.sdk.model.portable import portable
@@ -266,6 +266,7 @@ class Scheduler:
         self.extensions: dict[str, Any] = {}
         self.tasks: dict[str, Any] = {}
         self.wanted: set[str] = set()
+        self._broker = SimpleNamespace(_topics={})
 
     def client_desires_keys(self, keys: list[str], client: str) -> None:
         self.wanted.update(keys)
@@ -275,7 +276,8 @@ class Scheduler:
         for key in keys:
             self.tasks.pop(key, None)
 
-    def log_event(self, topic: str, message: Any) -> None: ...
+    def log_event(self, topic: str, message: Any) -> None:
+        self._broker._topics[topic] = message
 
     def task(self, key: str, state: str = 'processing') -> None:
         self.tasks[key] = SimpleNamespace(state=state, who_wants={'client'}, exception_blame=None,
@@ -362,9 +364,12 @@ def test_a_job_without_its_task_has_failed(scheduler: Scheduler, state: str | No
 def test_the_last_hundred_that_ended_are_kept(scheduler: Scheduler) -> None:
     begin(scheduler)  # does not end
     for number in range(ledger.KEPT + 5):
-        name = f'job{number}'
+        name = f'job{number:03}'
         scheduler.task(name)
         ledger.begin(scheduler, name, name, name, 'worker')
+        scheduler.log_event(logs.topic(f'{name}x1'), 'a record')
         ledger.end(scheduler, name, 1, 'DONE', b'')
     kept = [record['job'] for record in ledger.find(scheduler, None)]
-    assert kept == ['job', *(f'job{number}' for number in range(5, ledger.KEPT + 5))]
+    last = [f'job{number:03}' for number in range(5, ledger.KEPT + 5)]
+    assert kept == ['job', *last]
+    assert set(scheduler._broker._topics) == {name for job in last for name in (ledger.topic(job), logs.topic(job))}

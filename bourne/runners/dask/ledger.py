@@ -89,6 +89,7 @@ def enter(scheduler: Any, job: str, key: str, name: str) -> bool:
     over = [known for known, record in records.items() if record['state'] in ENDED]
     for known in over[:max(0, len(over) - KEPT + 1)]:
         del records[known]
+        _forget_events(scheduler, known)
     records[job] = {'job': job, 'key': key, 'name': name, 'state': STARTING, 'started': time.time(), 'ended': None,
                     'attempt': 0, 'worker': '', 'committing': False, 'cancelled': False, 'stage': '', 'number': 0,
                     'total': 0, 'elements': 0, 'share': None, 'problem': '', 'outcome': b''}
@@ -180,6 +181,13 @@ def outcome(scheduler: Any, job: str) -> bytes:
 def topic(job: str) -> str:
     """The topic of the event log under which the end of a job is told."""
     return f'{NAME}-{job}'
+
+
+def _forget_events(scheduler: Any, job: str) -> None:
+    """Drops what a job has logged and told, which the scheduler would keep as long as it runs."""
+    topics = getattr(getattr(scheduler, '_broker', None), '_topics', {})  # Dask has no public way
+    for name in [name for name in topics if job in name]:
+        del topics[name]
 
 
 def _end(scheduler: Any, record: Record, state: str, **more: Any) -> None:
