@@ -14,7 +14,8 @@ from bourne.engine.blocks import Block
 from bourne.engine.keyhash import KEY_GROUPS
 from bourne.sdk.model.source import Source
 
-#: Of what was combined already, fewer bytes are not worth another task. Of all else nobody knows what an element costs.
+#: Where tasks have a price, fewer bytes to read, or of what was combined already, are not worth another one. Of all
+#: else nobody knows what an element costs.
 LEAST = 64 << 10
 #: The most partitions of an exchange.
 MOST = min(4096, KEY_GROUPS)
@@ -26,17 +27,21 @@ class Sizing(NamedTuple):
     Attributes:
       slots: how many tasks run at the same time.
       portion: about how many bytes a task should have; ``None`` to have one task a slot, however large the data is.
+      least: how many bytes of a source are worth another task, if there is a ``portion``.
     """
 
     slots: int
     portion: int | None = None
+    least: int = LEAST
 
     def splits(self, source: Source[Any]) -> tuple[list[Any], int]:
         """The splits of a source, and about how many bytes they have together as far as it tells."""
         found = list(source.splits(self.slots))
         size = sum(source.size(split) or 0 for split in found)
-        if self.portion is not None and size > self.portion * self.slots:
-            found = list(source.splits(-(-size // self.portion)))
+        if self.portion is not None and size:
+            wanted = max(min(self.slots, -(-size // self.least)), -(-size // self.portion))
+            if wanted > self.slots or wanted < min(self.slots, len(found)):
+                found = list(source.splits(wanted))
         return found, size
 
     def readers(self, splits: Sequence[Any], size: int) -> int:

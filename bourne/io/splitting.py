@@ -12,8 +12,8 @@ from bourne.io.matching import FileMetadata
 
 #: No split is larger than this, in bytes, unless it is a file that cannot be cut.
 LARGEST = 64 << 20
-#: Cutting finer than this, in bytes, costs more than it brings.
-SMALLEST = 1 << 20
+#: No file is cut finer than this, in bytes. How long its records take is not known: they may be names of what is slow.
+SMALLEST = 1 << 10
 #: Opening a file counts as so many bytes, so that a split does not get a hundred thousand tiny files.
 OPEN_COST = 64 << 10
 
@@ -44,8 +44,9 @@ def plan_splits(
     """Shares out files, in their order: the concatenation of all splits is the concatenation of all files.
 
     The target is the smaller of an equal share for each of ``desired`` splits and :data:`LARGEST`, but not
-    less than :data:`SMALLEST` and ``min_size``. Files above it are cut into equal parts; consecutive files
-    are put together up to it, where opening a file counts as :data:`OPEN_COST` (Spark's ``openCostInBytes``).
+    less than :data:`SMALLEST` and ``min_size``. Files above it are cut into equal parts. Consecutive parts are
+    put together up to a share of what all weigh, where opening a file counts as :data:`OPEN_COST` (Spark's
+    ``openCostInBytes``).
 
     Args:
       files: the files.
@@ -55,10 +56,17 @@ def plan_splits(
       min_size: the least size of a part, in bytes.
     """
     files = list(files)
-    total = sum(file.size_in_bytes + OPEN_COST for file in files)
-    target = max(min(-(-total // max(desired, 1)), LARGEST), SMALLEST, min_size)
-    ranges = (part for file in files for part in cut(file, target, compression_type, splittable))
-    return _pack(ranges, target)
+    target = max(_share(sum(file.size_in_bytes for file in files), desired), SMALLEST, min_size)
+    ranges = [part for file in files for part in cut(file, target, compression_type, splittable)]
+    return _pack(ranges, max(_share(sum(map(_weight, ranges)), desired), target))
+
+
+def _share(total: int, desired: int) -> int:
+    return min(-(-total // max(desired, 1)), LARGEST)
+
+
+def _weight(part: FileRange) -> int:
+    return part.size + OPEN_COST
 
 
 def cut(
@@ -86,12 +94,11 @@ def _pack(ranges: Iterable[FileRange], target: int) -> list[FileSplit]:
     group: list[FileRange] = []
     weight = 0
     for part in ranges:
-        cost = part.size + OPEN_COST
-        if group and weight + cost > target + OPEN_COST:
+        if group and weight + part.size > target:
             splits.append(tuple(group))
             group, weight = [], 0
         group.append(part)
-        weight += cost
+        weight += _weight(part)
     if group:
         splits.append(tuple(group))
     return splits

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -79,6 +80,14 @@ def test_a_small_run_sends_a_graph_a_stage_and_asks_once_for_its_answers(monkeyp
 def test_tasks_that_leave_nothing_behind_are_their_own_answer() -> None:
     result = run(lambda p: p | beam.Create(range(10)) | beam.Map(str))
     assert list(result.tasks.values()) == [1]
+
+
+@pytest.mark.parametrize(('lines', 'tasks'), [(100, 1), (1500, 2), (10_000, 4)])
+def test_a_few_lines_are_read_by_few_tasks(tmp_path: Path, lines: int, tasks: int) -> None:
+    path = tmp_path / 'lines'
+    path.write_bytes(b'%063d\n' % 0 * lines)
+    result = run(lambda p: p | beam.io.ReadFromText(str(path)) | beam.Map(str))
+    assert list(result.tasks.values()) == [tasks]
 
 
 @pytest.mark.parametrize(('flag', 'kind', 'extra'), [

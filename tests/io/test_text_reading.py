@@ -129,6 +129,14 @@ def test_small_files_share_a_split_and_a_poll(tmp_path: Path) -> None:
     assert len(source.splits(8)) > 1
 
 
+def test_a_small_file_is_cut_for_many_readers_and_not_for_one(tmp_path: Path) -> None:
+    path = tmp_path / 'names'
+    path.write_text(''.join(f'{number:04}\n' for number in range(1000)))
+    source = LineSource(str(path))
+    assert [len(source.splits(desired)) for desired in (1, 3, 100)] == [1, 3, 5]
+    assert read_all(source, 100) == read_all(source, 1)
+
+
 def test_a_large_file_is_cut_and_a_compressed_one_is_not(tmp_path: Path) -> None:
     text = ''.join(f'line {number}\n' for number in range(500_000))
     plain, packed = tmp_path / 'plain.txt', tmp_path / 'packed.txt.gz'

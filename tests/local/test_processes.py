@@ -20,8 +20,10 @@ from multiprocess import connection
 
 from bourne.engine.sizing import MOST, Sizing
 from bourne.errors import ExecutionError, OptionsError
+from bourne.io.textio import ReadFromText, WriteToText
 from bourne.runners.common.failures import pack, unpack
 from bourne.runners.common.folder import PREFIX, RunFolder, remove_stale
+from bourne.runners.local.processes import TASKS_PER_WORKER
 from bourne.sdk.model.dofn import DoFn
 from bourne.sdk.model.portable import portable
 from bourne.sdk.model.sink import Sink, Writer, WriteTask
@@ -57,6 +59,18 @@ def scratch(tmp_path: Path) -> Iterator[Path]:
 def is_harmless(child: psutil.Process) -> bool:
     """True for what has ended, and for the processes that multiprocess starts once and keeps."""
     return child.status() == psutil.STATUS_ZOMBIE or any(kept in ' '.join(child.cmdline()) for kept in KEPT)
+
+
+@pytest.mark.parametrize(('workers', 'tasks'), [(1, 1), (2, 2 * TASKS_PER_WORKER)])
+@pytest.mark.parametrize('kind', ['created', 'read'])
+def test_all_workers_get_a_share_of_a_few_elements(tmp_path: Path, kind: str, workers: int, tasks: int) -> None:
+    """How long an element takes is not known: it may be the name of a file to download."""
+    path = tmp_path / 'names'
+    path.write_text(''.join(f'https://example.com/{number:050}\n' for number in range(100)))
+    p = Pipeline(options=PipelineOptions([f'--workers={workers}', f'--temp_dir={tmp_path}']))
+    p | (Create(range(100)) if kind == 'created' else ReadFromText(str(path))) | WriteToText(str(tmp_path / 'out'))
+    p.run()
+    assert len(list(tmp_path.glob('out-*'))) == tasks
 
 
 @pytest.mark.parametrize('method', METHODS)

@@ -5,6 +5,7 @@ It owns the clock, keeps what sinks have prepared until it is committed, and is 
 
 from __future__ import annotations
 
+import sys
 from collections import deque
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -13,6 +14,7 @@ from typing import Any, Protocol
 
 from bourne.engine.ends import check_ends
 from bourne.engine.plan.stage import Op, Plan
+from bourne.engine.sizing import Sizing
 from bourne.engine.stream.coordinator import (
     Command,
     Commit,
@@ -38,6 +40,8 @@ from bourne.sdk.model.status import StreamStatus
 
 #: Microseconds of processing time between two reports of metrics.
 METRICS_EVERY = 1_000_000
+#: Bytes of a source with an end that one host reads.
+LITTLE = 1 << 20
 
 Token = tuple[int, Any]
 
@@ -256,11 +260,16 @@ class StreamDriver:
 
 
 def deal(plan: Plan, hosts: int) -> list[Splits]:
-    """Deals out the splits of every source, in contiguous runs of about equal length: what each host reads."""
+    """Deals out the splits of every source, in contiguous runs of about equal length: what each host reads.
+
+    Little data that has an end is read by one host, so that its elements come in their order.
+    """
+    sizing = Sizing(hosts, sys.maxsize, LITTLE)
     dealt: list[dict[str, Sequence[tuple[Any, Any]]]] = [{} for _ in range(hosts)]
     for op in plan.ops:
         if isinstance(op.payload, Read):
-            splits = [(split, None) for split in op.source.splits(hosts)]
+            found = sizing.splits(op.source)[0] if op.source.bounded else op.source.splits(hosts)
+            splits = [(split, None) for split in found]
             for host, mine in enumerate(dealt):
                 mine[op.label] = splits[len(splits) * host // hosts:len(splits) * (host + 1) // hosts]
     return list(dealt)

@@ -145,11 +145,12 @@ class Source(ABC, Generic[T]):
     def splits(self, desired: int = 1) -> Sequence[Any]:
         """The parts that can be read independently, each small picklable data, together the whole.
 
-        Called once for a run, in the coordinating process.
+        Called in the coordinating process once for a run, or once more if their sizes ask for another number.
 
         Args:
           desired: about how many would suit the workers. More, fewer or larger ones are fine; a bounded source
-            should cut what is large so that none is a hundred times the size of the others.
+            should cut what is large so that none is a hundred times the size of the others, and what is small, too:
+            how long its elements take is not known.
         """
 
     @abstractmethod

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -22,8 +23,8 @@ from bourne.sdk.transforms.read import read
 if TYPE_CHECKING:
     from bourne.sdk.pipeline import Pipeline
 
-#: A split of a created collection holds at least so many elements.
-SPLIT_ELEMENTS = 1024
+#: How many elements tell the size of a created collection.
+SAMPLE = 16
 
 
 @portable
@@ -41,13 +42,18 @@ class CreateSource(Source[Any]):
 
     def splits(self, desired: int = 1) -> list[tuple[int, int]]:
         count = len(self.values)
-        step = max(SPLIT_ELEMENTS, -(-count // max(desired, 1)))
-        return [(start, min(start + step, count)) for start in range(0, count, step)]
+        parts = min(max(desired, 1), count)
+        return [(count * part // parts, count * (part + 1) // parts) for part in range(parts)]
 
     def open(self, split: tuple[int, int], position: int | None = None) -> BoundedReader[Any]:
         start, stop = split
         times = self.timestamps[start:stop] if self.timestamps is not None else None
         return BoundedReader(self.values[start:stop], times, position or 0)
+
+    def size(self, split: tuple[int, int]) -> int:
+        start, stop = split
+        sample = self.values[start:stop:max(1, (stop - start) // SAMPLE)]
+        return sum(map(sys.getsizeof, sample)) * (stop - start) // len(sample)
 
 
 class Create(PTransform):
