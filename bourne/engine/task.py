@@ -97,7 +97,7 @@ Done = Callable[[Task, TaskResult], None]
 
 
 #: How many elements are processed before it is known what they become.
-FIRST = 4
+FIRST = 1
 #: Bytes that no bundle has: where the user says how many elements it has.
 UNLIMITED = 1 << 62
 #: State takes more memory than the elements that it was made of, if these are small: about so many times as much.

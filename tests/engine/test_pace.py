@@ -207,7 +207,7 @@ def test_what_makes_much_is_fed_little() -> None:
     p | Create(range(100)) | FlatMap(explode) | Write(sink)
     p.run()
     assert sum(Sizes.writes) == 100_000
-    assert Sizes.writes[0] == 4_000
+    assert Sizes.writes[0] == 1_000
     assert max(Sizes.writes[1:]) <= 4_000
     assert len(Sizes.writes) < 40
 

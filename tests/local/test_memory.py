@@ -12,6 +12,7 @@ import pickle
 import random
 import sys
 import tempfile
+import tracemalloc
 from pathlib import Path
 from typing import Any
 
@@ -240,10 +241,45 @@ def test_what_does_not_become_smaller_is_not_compressed(tmp_path: Path) -> None:
 def test_compression_with_and_without_zstandard(monkeypatch: pytest.MonkeyPatch, installed: bool) -> None:
     if not installed:
         monkeypatch.setitem(sys.modules, 'zstandard', None)
-    small = Squeezer().compress(b'some text ' * 1_000)
-    assert small is not None
-    assert len(small) < 1_000
-    assert Squeezer().decompress(memoryview(small)) == b'some text ' * 1_000
+    parts = [b'some text ' * 1_000, b'', memoryview(b'and more ' * 1_000_000)]
+    whole = b''.join(parts)
+    found = Squeezer().compress(parts, len(whole))
+    assert found is not None
+    small = b''.join(found)
+    assert len(small) < 100_000
+    assert Squeezer().decompress(memoryview(small)) == whole
+
+
+def traced(function: Any) -> int:
+    """How many bytes of memory a function takes at most."""
+    tracemalloc.start()
+    try:
+        function()
+        return tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+
+@pytest.mark.parametrize('installed', [True, False])
+def test_what_is_not_worth_it_is_soon_given_up(monkeypatch: pytest.MonkeyPatch, installed: bool) -> None:
+    if not installed:
+        monkeypatch.setitem(sys.modules, 'zstandard', None)
+    parts = [random.Random(1).randbytes(8_000_000)] * 4
+    squeezer = Squeezer()
+    assert traced(lambda: squeezer.compress(parts, 32_000_000)) < 20_000_000
+    for _ in range(VAIN):
+        assert squeezer.compress([b'x' * 10_000], 10_000) is None
+    found = squeezer.compress([b'x' * 10_000], 10_000)
+    assert found is not None
+    assert squeezer.decompress(memoryview(b''.join(found))) == b'x' * 10_000
+
+
+def test_huge_elements_take_three_times_as_much_as_one_of_them(tmp_path: Path) -> None:
+    size = 4_000_000
+    p = pipeline(tmp_path, '--memory_budget=200KB')
+    made = p | Create(range(6)) | Map(lambda x: (x % 2, random.Random(x).randbytes(size)))
+    made | GroupByKey() | Map(lambda pair: [len(value) for value in pair[1]])
+    assert traced(p.run) < 3 * size + 2_000_000
 
 
 def test_a_full_disk_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

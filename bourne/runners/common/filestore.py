@@ -125,8 +125,8 @@ class FileStore:
 
     def _compressed(self, parts: list[Any]) -> list[Any]:
         """The parts of a block in compressed form, if that is worth it."""
-        small = self._squeezer.compress(b''.join(parts))
-        return parts if small is None else [_COMPRESSED, small]
+        small = self._squeezer.compress(parts, sum(map(len, parts)))
+        return parts if small is None else [_COMPRESSED, *small]
 
     def _open(self) -> None:
         self._number += 1

@@ -8,15 +8,27 @@ large. So others stay as they are, and with zlib those that do not become much s
 from __future__ import annotations
 
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
-from functools import partial
+from itertools import chain
+from typing import Any
 
 #: A compressed block must be at most so much of the whole one.
 WORTH = 0.5
 WORTH_OF_ZLIB = 0.25
 #: So many blocks are not tried after one that was not worth it.
 VAIN = 31
+#: About how many bytes are compressed at a time.
+PIECE = 1 << 20
+
+
+def _pieces(parts: Iterable[bytes | memoryview]) -> Iterator[bytes | memoryview]:
+    for part in parts:
+        if len(part) <= PIECE:
+            yield part
+        else:
+            view = memoryview(part)
+            yield from (view[start:start + PIECE] for start in range(0, len(view), PIECE))
 
 
 class Squeezer:
@@ -24,26 +36,39 @@ class Squeezer:
 
     def __init__(self) -> None:
         self._skip = 0
-        self._compress: Callable[[bytes], bytes] = partial(zlib.compress, level=1)
+        self._begin: Callable[[int], Any] = lambda length: zlib.compressobj(level=1)
         self._decompress: Callable[[memoryview], bytes] = zlib.decompress
         self._worth = WORTH_OF_ZLIB
         with suppress(ImportError):
             import zstandard
 
-            self._compress = zstandard.ZstdCompressor(level=1).compress
+            compressor = zstandard.ZstdCompressor(level=1)
+            self._begin = lambda length: compressor.compressobj(size=length)
             self._decompress = zstandard.ZstdDecompressor().decompress
             self._worth = WORTH
 
-    def compress(self, data: bytes) -> bytes | None:
-        """The data in compressed form; ``None`` if that is not worth it."""
+    def compress(self, parts: Iterable[bytes | memoryview], length: int) -> list[bytes] | None:
+        """Data in compressed form, in parts, too; ``None`` if that is not worth it.
+
+        The whole is never joined, and as little is made of it as shows that it is not worth it: it may be huge.
+
+        Args:
+          parts: the data.
+          length: how many bytes that is.
+        """
         if self._skip:
             self._skip -= 1
             return None
-        small = self._compress(data)
-        if len(small) <= self._worth * len(data):
-            return small
-        self._skip = VAIN
-        return None
+        stream = self._begin(length)
+        left = self._worth * length
+        small = []
+        for piece in chain(_pieces(parts), [None]):
+            small.append(stream.flush() if piece is None else stream.compress(piece))
+            left -= len(small[-1])
+            if left < 0:
+                self._skip = VAIN
+                return None
+        return small
 
     def decompress(self, data: memoryview) -> bytes:
         """What :meth:`compress` made smaller, in this process or in another one."""
