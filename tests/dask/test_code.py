@@ -8,11 +8,12 @@ import pickle
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from queue import SimpleQueue
 from types import ModuleType
+from typing import Any
 
 import dask
 import pytest
@@ -21,7 +22,7 @@ from distributed.security import Security
 
 from bourne.errors import OptionsError
 from bourne.runners.dask import DaskRunner
-from bourne.runners.dask.code import by_value, pickled
+from bourne.runners.dask.code import by_value, install, pickled
 from bourne.runners.dask.logs import _forget, shown, topic
 from bourne.runners.dask.topics import listening
 from bourne.sdk.options import PipelineOptions
@@ -173,6 +174,41 @@ def test_what_cannot_be_uploaded(elsewhere: Client, tmp_path: Path) -> None:
     p | Create([1])
     with pytest.raises(OptionsError, match=r'--upload=.*nothing: this is no directory, and no file that'):
         p.run()
+
+
+class Installing:
+    """A client that is asked to have something installed."""
+
+    lines: Sequence[str] | None = None
+
+    def register_plugin(self, plugin: Any) -> None:
+        self.lines = plugin._install_fn.packages
+
+
+def installed(folder: Path, **files: str) -> Sequence[str] | None:
+    for name, text in files.items():
+        (folder / f'{name}.txt').write_text(text)
+    client = Installing()
+    install(client, str(folder / 'all.txt'))  # type: ignore[arg-type]
+    return client.lines
+
+
+def test_requirements_are_as_pip_reads_them(tmp_path: Path) -> None:
+    assert installed(tmp_path, all='# nothing\n\n') is None
+    found = installed(tmp_path, more='a @ git+https://here/a#subdirectory=x\nb==1 \\\n    --hash=sha256:00\n',
+                      all='--only-binary :all:  # ours\n-r more.txt\n-rhttps://here/x.txt\n'
+                          '--require-hashes\n')
+    assert found == ['--only-binary :all:  # ours', 'a @ git+https://here/a#subdirectory=x', 'b==1 \\',
+                     '    --hash=sha256:00', '-rhttps://here/x.txt', '--require-hashes']
+
+
+@pytest.mark.parametrize(('line', 'said'), [
+    ('-c versions.txt', r"the workers do not have the file that '-c versions.txt' in .*all.txt is about"),
+    ('--constraint=versions.txt', "that '--constraint=versions.txt' in"),
+    ('-r all.txt', 'all.txt is part of itself'), ('-r nothing.txt', r'No such file or directory: .*nothing.txt')])
+def test_requirements_that_workers_cannot_have(tmp_path: Path, line: str, said: str) -> None:
+    with pytest.raises(OptionsError, match=f'--requirements_file=.*all.txt: .*{said}'):
+        installed(tmp_path, all=line)
 
 
 def test_logs_arrive_with_the_label(caplog: pytest.LogCaptureFixture) -> None:

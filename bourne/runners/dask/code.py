@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import os
+import re
 import sys
 import sysconfig
 from collections.abc import Iterator, Sequence
@@ -24,8 +25,8 @@ if TYPE_CHECKING:
     from distributed import Client
 
 _HOME = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-
-
+#: A line of a requirements file that names another file.
+_NAMED = re.compile(r'\s*(?P<option>-[rc](?=[^-])|--(?:requirement|constraint)(?=[\s=]))[\s=]*(?P<file>\S+)')
 #: Which modules go by value is known to the whole process.
 _lock = RLock()
 
@@ -157,15 +158,36 @@ def install(client: Client, requirements: str) -> None:
     """Has pip install the packages of a requirements file on all workers, those included that come later.
 
     Raises:
-      OptionsError: if the file cannot be read.
+      OptionsError: if the file cannot be read, or needs another one as it is.
     """
     from distributed.diagnostics.plugin import PipInstall
 
     try:
-        with open(requirements, encoding='utf-8') as file:
-            lines = [line.partition('#')[0].strip() for line in file]
+        lines = list(_lines(requirements, ()))
     except OSError as error:
-        raise OptionsError(f'--requirements_file={requirements}: {error.strerror}') from error
-    packages = [line for line in lines if line]
-    if packages:
-        client.register_plugin(PipInstall(packages))
+        raise OptionsError(f'--requirements_file={requirements}: {error.strerror}: {error.filename}') from error
+    except ValueError as error:
+        raise OptionsError(f'--requirements_file={requirements}: {error}') from error
+    if any(line and not line.startswith('#') for line in map(str.strip, lines)):
+        client.register_plugin(PipInstall(lines))  # which writes them to a file for pip
+
+
+def _lines(path: str, above: tuple[str, ...]) -> Iterator[str]:
+    """The lines of a requirements file, with those of local files that it names by ``-r`` in their place.
+
+    Args:
+      path: the file.
+      above: the files that it is part of.
+    """
+    if path in above:
+        raise ValueError(f'{path} is part of itself')
+    with open(path, encoding='utf-8') as file:
+        for line in file:
+            named = _NAMED.match(line)
+            if named is None or '://' in named['file']:  # pip finds a URL from anywhere
+                yield line.rstrip('\n')
+            elif named['option'] in ('-r', '--requirement'):
+                yield from _lines(os.path.join(os.path.dirname(path), named['file']), (*above, path))
+            else:
+                raise ValueError(f'the workers do not have the file that {line.strip()!r} in {path} is about: put '
+                                 f'versions into the requirements themselves, or give a URL')
