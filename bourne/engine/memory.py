@@ -132,7 +132,8 @@ class _Scale:
         if not count:
             return 0
         first = min(count, budget)
-        return sum([self.deep(part, budget // first, weight * count / first, owner) for part in islice(parts, first)])
+        each = budget // first if first > 1 else budget - 1  # at the end of a long chain nobody looks
+        return sum([self.deep(part, each, weight * count / first, owner) for part in islice(parts, first)])
 
 
 def _viewed(value: Any) -> int:

@@ -367,6 +367,29 @@ def test_arrays_from_bytes_that_others_have_are_copies() -> None:
     assert codec.decode(memoryview(data)).values[0].sum() == 0
 
 
+def nested(depth: int) -> Any:
+    """Lists in lists."""
+    value: Any = 'x' * 500
+    for _ in range(depth):
+        value = [value]
+    return value
+
+
+def test_elements_that_are_nested_without_end() -> None:
+    with TestPipeline() as p:
+        assert_that(p | Create([1]) | Map(lambda x: (x, nested(100_000))) | GroupByKey() | Map(len), equal_to([2]))
+
+
+@pytest.mark.parametrize('flag', ['--memory_budget=1', '--workers=2'])
+def test_elements_that_are_nested_too_deeply_for_pickle(tmp_path: Path, flag: str) -> None:
+    p = pipeline(tmp_path, flag)
+    p | Create([1]) | 'Nest' >> Map(lambda x: (x, nested(100_000))) | GroupByKey()
+    with pytest.raises(ExecutionError, match=r'the element <tuple whose repr failed: RecursionError> \(tuple\) cannot be '
+                                             r'pickled, .*deep') as caught:
+        p.run()
+    assert "in Map 'Nest'" in caught.value.__notes__[0]
+
+
 class Vague:
     """Has what arrays have, and means something else by it."""
 
@@ -376,6 +399,7 @@ class Vague:
 @pytest.mark.parametrize(('values', 'least', 'most'), [
     ([], 0, 0),
     ([memoryview(bytes(10_000)) for _ in range(100)], 1_000_000, 1_100_000),
+    ([nested(10) for _ in range(100)], 50_000, 200_000),
     ([Vague() for _ in range(100)], 5_000, 20_000),
     (list(range(1_000)), 30_000, 50_000),
     (['x' * 1_000 + str(n) for n in range(100)], 100_000, 120_000),
