@@ -384,8 +384,8 @@ def test_elements_that_are_nested_without_end() -> None:
 def test_elements_that_are_nested_too_deeply_for_pickle(tmp_path: Path, flag: str) -> None:
     p = pipeline(tmp_path, flag)
     p | Create([1]) | 'Nest' >> Map(lambda x: (x, nested(100_000))) | GroupByKey()
-    with pytest.raises(ExecutionError, match=r'the element <tuple whose repr failed: RecursionError> \(tuple\) cannot be '
-                                             r'pickled, .*deep') as caught:
+    with pytest.raises(ExecutionError, match=r'the element <tuple whose repr failed: RecursionError> \(tuple\) '
+                                             r'cannot be pickled, .*deep') as caught:
         p.run()
     assert "in Map 'Nest'" in caught.value.__notes__[0]
 
