@@ -105,6 +105,15 @@ def test_a_job_whose_function_interrupts_has_failed() -> None:
     assert job.state == PipelineState.FAILED
 
 
+def test_names_that_are_no_text() -> None:
+    pipeline = beam.Pipeline(options=shared('--job_name=n\udcff'))
+    numbers = pipeline | 'make\udcff' >> beam.Create([1]) | 'pair\udcff' >> beam.Map(lambda x: (x, x))
+    numbers | beam.GroupByKey() | 'sum\udcff' >> beam.CombineValues(sum)
+    job = started(pipeline)
+    assert job.wait_until_finish() == PipelineState.DONE
+    assert job.standing().name == r'n\udcff'
+
+
 class Elsewhere:
     """Needs a module to be unpickled that is not there."""
 

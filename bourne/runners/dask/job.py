@@ -22,7 +22,7 @@ from bourne.runners.common.progress import Cancelled, Progress
 from bourne.runners.dask import ledger
 from bourne.runners.dask.batch import run_plan
 from bourne.runners.dask.exchanges import Exchange
-from bourne.runners.dask.logs import lower
+from bourne.runners.dask.logs import lower, sendable
 from bourne.runners.dask.places import loaded
 from bourne.runners.dask.work import end_run
 from bourne.sdk.graph.nodes import Write
@@ -166,7 +166,8 @@ class JobProgress(Progress):
     def stage_started(self, stage: Stage, number: int, total: int) -> None:
         """See :class:`bourne.engine.driver.Observer`."""
         self._sum = 0
-        self._report(stage=stage.name, number=number, total=total, elements=0, share=None, outcome=self._told())
+        self._report(stage=sendable(stage.name), number=number, total=total, elements=0, share=None,
+                     outcome=self._told())
 
     def advanced(self, elements: int, share: float | None) -> None:
         """See :class:`bourne.engine.driver.Observer`."""

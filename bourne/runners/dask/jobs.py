@@ -21,7 +21,7 @@ from bourne.runners.dask import ledger
 from bourne.runners.dask.code import pickled
 from bourne.runners.dask.exchanges import Exchange
 from bourne.runners.dask.job import JobOrder, Outcome, drive
-from bourne.runners.dask.logs import levels, shown
+from bourne.runners.dask.logs import levels, sendable, shown
 from bourne.runners.dask.resources import check
 from bourne.runners.dask.topics import listening
 from bourne.sdk.metrics import MetricResults
@@ -183,7 +183,7 @@ def _order(plan: Plan, job: str, options: PipelineOptions) -> JobOrder:
     settings: dict[str, Any] = {'exchange': dask.exchange, 'retries': dask.retries, 'upload': dask.upload,
                                 'task_size': dask.task_size, 'bundle_size': local.bundle_size,
                                 'memory_budget': local.memory_budget}
-    return JobOrder(job, f'bourne job-0{job}', name, plan,
+    return JobOrder(job, f'bourne job-0{job}', sendable(name), plan,
                     {name: value for name, value in settings.items() if value is not None},
                     RuntimeValueProvider.current(), registry.get_custom_type_coder_tuples(), levels())
 

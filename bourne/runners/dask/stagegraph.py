@@ -15,6 +15,7 @@ from bourne.engine.plan.stage import Stage
 from bourne.runners.dask import exchanges
 from bourne.runners.dask.code import all_pickled
 from bourne.runners.dask.exchanges import Exchange, Given
+from bourne.runners.dask.logs import sendable
 from bourne.runners.dask.outputs import Made, Output, Place, Whereabouts
 from bourne.runners.dask.shuffle import shuffled
 from bourne.runners.dask.work import Order, collect, describe, perform, pick
@@ -55,7 +56,7 @@ class Naming(NamedTuple):
     @classmethod
     def of(cls, stage: Stage, run: str, number: int) -> Naming:
         """The naming of a plan's stage."""
-        return cls(stage.name.translate(_CUT), f'{run}-{number}')
+        return cls(sendable(stage.name).translate(_CUT), f'{run}-{number}')
 
     def key(self, number: Any, what: str = '') -> tuple[str, Any]:
         """The key of a task.
