@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from bourne.errors import OptionsError
 from bourne.sdk import options_parser
 from bourne.sdk.options import (
+    DaskOptions,
     DebugOptions,
     GoogleCloudOptions,
     LocalOptions,
@@ -205,6 +206,11 @@ def test_a_value_that_cannot_be_read(flags, message):
         with pytest.raises(OptionsError) as error:
             read()
         assert str(error.value) == f'cannot read the pipeline options: {message}'
+
+
+def test_a_task_that_would_take_nothing():
+    with pytest.raises(OptionsError, match=r"--task_size: invalid size above 0 \(such as 16MB\) value: '0'"):
+        PipelineOptions(['--task_size=0']).view_as(DaskOptions)
 
 
 def test_flags_must_be_a_list_of_strings():

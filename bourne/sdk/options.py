@@ -146,7 +146,7 @@ class DaskOptions(PipelineOptions):
         parser.add_argument('--exchange', choices=('auto', 'p2p', 'tasks'), default='auto',
                             help="how elements come to the tasks that group them: by Dask's P2P shuffle, by plain "
                                  'tasks, or by whichever suits their size')
-        parser.add_argument('--task_size', type=_size,
+        parser.add_argument('--task_size', type=_positive_size,
                             help='about how much data a task takes, such as 16MB: the less, the more tasks; by default '
                                  "64MiB, or an eighth of a worker's memory if that is less")
         parser.add_argument('--retries', type=_whole_number, default=0,
@@ -293,6 +293,14 @@ def _range(text: str) -> tuple[int, int]:
 @_named('size (such as 512MiB or 4GB)')
 def _size(text: str) -> int:
     return parse_size(text)
+
+
+@_named('size above 0 (such as 16MB)')
+def _positive_size(text: str) -> int:
+    size = parse_size(text)
+    if not size:
+        raise ValueError(text)
+    return size
 
 
 #: Beam's runners that run a pipeline in the calling process: here that is one runner.
