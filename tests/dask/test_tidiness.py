@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -18,6 +19,7 @@ from bourne.sdk.testing.pipeline import TestPipeline
 from bourne.sdk.testing.util import assert_that, equal_to
 from tests import clusters
 from tests.clusters import shared_runner
+from tests.dask.gates import Gate
 
 
 def left(dask_scheduler: Any) -> list[str]:
@@ -133,6 +135,27 @@ def test_a_task_that_outlives_its_run_leaves_nothing(monkeypatch: pytest.MonkeyP
     assert seat.ended
     assert not own._busy
     assert not own._free
+
+
+def test_a_task_that_outlives_its_run_leaves_no_output(tmp_path: Path) -> None:
+    at, on = Gate(tmp_path, 'at'), Gate(tmp_path, 'on')
+
+    def work(x: int) -> str:
+        if not x:
+            at.reached()
+            raise ValueError('it fails while the other one is busy')
+        at.opened()
+        on.reached()
+        return str(x)
+
+    pipeline = beam.Pipeline(runner=shared_runner())
+    (pipeline | beam.Create([0, 1]) | beam.Reshuffle() | beam.Map(work)
+     | beam.io.WriteToText(str(tmp_path / 'out' / 'part')))
+    with pytest.raises(ValueError, match='it fails while'):
+        pipeline.run()
+    on.opened()
+    assert any(set(map(repr, clusters.client().run(seats).values())) == {'({}, {})'} for _ in range(200))
+    assert not (tmp_path / 'out').exists() or not list((tmp_path / 'out').iterdir())
 
 
 def test_a_run_whose_client_has_died_gives_its_seats_up(monkeypatch: pytest.MonkeyPatch) -> None:

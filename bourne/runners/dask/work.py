@@ -6,7 +6,8 @@ import asyncio
 import pickle
 import time
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from typing import Any, NamedTuple
 
 import cloudpickle
@@ -14,6 +15,7 @@ from distributed import Reschedule, Status, Worker, get_worker
 
 from bourne.engine.blocks import Block
 from bourne.engine.exchange import Route
+from bourne.engine.plan.stage import Stage
 from bourne.engine.task import Task
 from bourne.errors import ExecutionError
 from bourne.runners.common.collector import relaxed_collector
@@ -23,6 +25,7 @@ from bourne.runners.dask.outputs import Output, Place, output_of
 from bourne.runners.dask.places import Over, places
 from bourne.runners.dask.shuffle import unframed
 from bourne.runners.dask.trimming import watch
+from bourne.sdk.graph.nodes import Write
 
 #: Seconds between two looks whether a task is still wanted.
 INTERVAL = 0.2
@@ -113,7 +116,7 @@ def perform(setting: bytes, order: bytes, *arguments: Any) -> Output | bytes:
             task = todo.task._replace(stage=seat.plan.stages[todo.stage], blocks=blocks, sides=sides,
                                       attempt=uuid.uuid4().hex)
             instance = seat.instance(todo.stage, sides)
-            with told_apart(todo.run, task.stage, worker):
+            with told_apart(todo.run, task.stage, worker), _tidied(todo.run, task.stage):
                 result = instance.run(task, _Wanted(worker, key, todo.run))
     except Over as error:
         failed = TaskFailed.of(ExecutionError(f'the run {error} has ended'))
@@ -125,6 +128,19 @@ def perform(setting: bytes, order: bytes, *arguments: Any) -> Output | bytes:
     else:
         return output_of(result, key, worker.address) if todo.leaves else cloudpickle.dumps(result, protocol=5)
     raise failed  # out here it has no cause: Dask would send that, too
+
+
+@contextmanager
+def _tidied(run: str, stage: Stage) -> Iterator[None]:
+    """Removes what a task has prepared of its output after the driver did so for all: it outlived its run."""
+    try:
+        yield
+    finally:
+        if places.is_over(run):
+            for op in stage.ops:
+                if isinstance(op.payload, Write):
+                    with suppress(Exception):
+                        op.sink.cleanup(run)
 
 
 def describe(made: Output) -> bytes:
