@@ -193,6 +193,24 @@ def test_the_task_of_a_dead_worker_runs_again(scratch: Path, tmp_path: Path, how
     assert marker.exists()
 
 
+def test_what_a_dead_worker_wrote_of_its_task_is_removed_at_once(scratch: Path, tmp_path: Path) -> None:
+    lists = [tmp_path / 'first', tmp_path / 'second']
+
+    def pair(x: int) -> tuple[int, str]:
+        if x == 5_999:
+            new = next(path for path in lists if not path.exists())
+            new.write_text(' '.join(path.name for path in scratch.glob('*/worker*')))
+            if new == lists[0]:
+                os.kill(os.getpid(), signal.SIGKILL)
+        return x % 3, 'x' * 1_000
+
+    with pipeline(scratch, '--bundle_size=100', '--memory_budget=100KB') as p:
+        counts = p | Create(range(6_000)) | Map(pair) | GroupByKey() | 'Count' >> Map(lambda kv: (kv[0], len(kv[1])))
+        assert_that(counts, equal_to([(k, 2_000) for k in range(3)]))
+    first, second = (set(path.read_text().split()) for path in lists)
+    assert first - second
+
+
 def test_a_task_that_always_kills_its_worker_is_reported(scratch: Path) -> None:
     p = pipeline(scratch)
     p | Create([1]) | 'Deadly' >> Map(lambda x: os.kill(os.getpid(), signal.SIGKILL))

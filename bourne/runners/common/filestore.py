@@ -64,6 +64,11 @@ class FileStore:
         # For values on disk that travel to another process of the run: there it is only read from.
         return (FileStore, (os.fspath(self._folder), ''))
 
+    @property
+    def number(self) -> int:
+        """The number of the last file or store for scratch that was begun."""
+        return self._number
+
     def seal(self) -> None:
         """What is put from now on goes into a new file; the last one is closed.
 
@@ -173,3 +178,17 @@ class FileStore:
                     self.seal()
                 os.unlink(path)
                 del self._freed[name]
+
+
+def remove_after(folder: str | os.PathLike[str], name: str, number: int) -> None:
+    """Removes what a store wrote that nobody knows of, since its process died.
+
+    Args:
+      folder: the directory.
+      name: the store's name.
+      number: the number of its last file, or store for scratch, that others may know of.
+    """
+    for file in os.listdir(folder):
+        if file.startswith(f'{name}-') and int(file[len(name) + 1:].partition('-')[0]) > number:
+            with suppress(OSError):  # it goes with the directory
+                os.unlink(os.path.join(folder, file))

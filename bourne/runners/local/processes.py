@@ -27,7 +27,7 @@ from bourne.engine.sizing import Sizing
 from bourne.engine.task import Done, Report, Run, Task
 from bourne.errors import ExecutionError
 from bourne.runners.common.failures import unpack
-from bourne.runners.common.filestore import FileStore
+from bourne.runners.common.filestore import FileStore, remove_after
 from bourne.runners.common.folder import RunFolder
 from bourne.runners.local.starting import cause_of_death, start_process, starting
 from bourne.runners.local.worker import work
@@ -51,6 +51,9 @@ class _Worker:
 
     process: Any
     pipe: Any
+    #: Of its store, and the last of its files that counts.
+    name: str
+    number: int = 0
     stage: Stage | None = None
     task: Task | None = None
     #: An interrupt may have torn a message apart.
@@ -128,6 +131,7 @@ class ProcessExecutor:
                     raise unpack(answer[1])
                 else:
                     worker.task = None
+                    worker.number = answer[2]
                     report(0, 1 - (len(waiting) + sum(one.task is not None for one in self._pool)) / len(tasks))
                     assert task is not None
                     done(task, answer[1])
@@ -175,6 +179,7 @@ class ProcessExecutor:
         """
         exitcode = _bury(worker)
         self._pool.remove(worker)
+        remove_after(self._folder, worker.name, worker.number)
         task = worker.task
         assert task is not None
         attempt = int(task.attempt) + 1
@@ -226,13 +231,14 @@ class ProcessExecutor:
         context = get_context(self._start_method)
         folder = os.fspath(self._folder)
         self._started += 1
+        name = f'worker{self._started}'
         with starting(self.workers):
             ours, theirs = context.Pipe()
             others = [worker.pipe for worker in self._pool] + [ours] if self._start_method == 'fork' else []
             process = start_process(context, work, (
-                theirs, others, self._setting, folder, f'worker{self._started}', self._compress_after))
+                theirs, others, self._setting, folder, name, self._compress_after))
         theirs.close()
-        return _Worker(process, ours)
+        return _Worker(process, ours, name)
 
 
 def _light(task: Task) -> Task:

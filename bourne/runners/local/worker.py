@@ -4,9 +4,10 @@ What comes, and the answers, each one pickle:
 
 ==========================================  ====================================================
 ``('stage', number, sides)``                none; tasks of that stage follow
-``('task', task)``                          ``('done', result)`` or ``('failed', exception)``,
-                                            and before that perhaps ``('progress', elements)``
-                                            and ``('profile', seconds by spot)``
+``('task', task)``                          ``('done', result, number of the last file)`` or
+                                            ``('failed', exception)``, and before that perhaps
+                                            ``('progress', elements)`` and
+                                            ``('profile', seconds by spot)``
 ``('end',)``, also during a task            ``('ended', exception or None)``: the stage is torn down
 ==========================================  ====================================================
 """
@@ -137,7 +138,7 @@ def _serve(pipe: Any, plan: Plan, run: Run, store: FileStore, sampler: Sampler |
                 instance = None
 
 
-def _perform(instance: StageInstance, task: Task, store: FileStore, reporter: _Reporter) -> tuple[str, Any]:
+def _perform(instance: StageInstance, task: Task, store: FileStore, reporter: _Reporter) -> tuple[Any, ...]:
     try:
         result = instance.run(task, reporter)
         store.seal()
@@ -150,7 +151,7 @@ def _perform(instance: StageInstance, task: Task, store: FileStore, reporter: _R
             store.seal()
         _flush_prints()
     reporter.flush()
-    return 'done', result
+    return 'done', result, store.number
 
 
 def _flush_prints() -> None:
