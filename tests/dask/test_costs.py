@@ -8,12 +8,15 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import cloudpickle
 import pytest
 
 import bourne as beam
+from bourne.engine.blocks import Block
+from bourne.engine.exchange import Route
 from bourne.runners.dask import DaskResult, DaskRunner, shuffle
 from bourne.runners.dask import exchanges as kinds
-from bourne.runners.dask.outputs import Made
+from bourne.runners.dask.outputs import Made, Output, Place
 from bourne.sdk.options import PipelineOptions
 from tests import clusters
 
@@ -92,7 +95,7 @@ def test_a_few_lines_are_read_by_few_tasks(tmp_path: Path, lines: int, tasks: in
 
 @pytest.mark.parametrize(('flag', 'kind', 'extra'), [
     ('--exchange=tasks', kinds.PICKED, lambda makers, takers: makers * takers),
-    ('--exchange=p2p', kinds.P2P, lambda makers, takers: makers + takers + 1)])
+    ('--exchange=p2p', kinds.P2P, lambda makers, takers: makers + takers + 2)])
 def test_an_exchange_takes_as_many_tasks_as_its_kind_says(flag: str, kind: str, extra: Any) -> None:
     result = run(large, flag)
     name, exchange = next((name, one) for name, one in result.exchanges.items() if 'GroupByKey' in name)
@@ -119,3 +122,21 @@ def test_small_outputs_of_a_worker_are_sent_together() -> None:
     sizes = [('a', frame // 3), ('b', frame), ('a', frame // 3), ('b', 1), ('a', 2 * frame), ('a', 5), ('b', 2)]
     made = [Made(number, worker, size) for number, (worker, size) in enumerate(sizes)]
     assert shuffle.together(made) == [[0, 2], [1], [3, 6], [4], [5]]
+
+
+def test_who_takes_what_is_sent_once_and_not_for_each_output() -> None:
+    places: list[Place] = [('made', Route('key', 1000), number) for number in range(1000)]
+    takers = {Made(number, f'worker {number}', shuffle.FRAME): {place: place[2] // 10 for place in places}
+              for number in range(100)}
+    next(iter(takers.values()))[places[5]] = 7  # as no stage does so far
+    graph, _ = shuffle.shuffled('stage', 'token', takers, 100)
+    sends = [task for key, task in graph.items() if 'send' in str(key)]
+    assert len(sends) == 100
+    assert len(cloudpickle.dumps(sends)) < 100_000
+
+
+def test_a_taker_of_its_own_counts() -> None:
+    one, two, none = (('made', Route('key', 3), number) for number in range(3))
+    output = Output({place: [Block(b'x', 1, 1)] for place in (one, two, none)})
+    frame = shuffle.framed([shuffle.Sent(0, {one: 7})], {one: 1, two: 2}, [output])
+    assert list(frame[shuffle.TAKER]) == [7, 2]

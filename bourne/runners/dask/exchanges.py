@@ -5,7 +5,7 @@ exchange       how                                                      tasks, f
 =============  =======================================================  ============================================
 whole          each task gets what the others made, and takes its part  none
 picked tasks   a task takes the part of one output that one task needs  M x N
-P2P shuffle    workers send each other what belongs to the other        M + N + 1 at most
+P2P shuffle    workers send each other what belongs to the other        M + N + 2 at most
 =============  =======================================================  ============================================
 """
 

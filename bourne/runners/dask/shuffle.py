@@ -1,8 +1,8 @@
 """Dask's P2P shuffle for blocks of bytes: workers send each other what belongs to the other, through their disks.
 
 Outputs become frames of one row a block: the task that takes it, where it belongs, and its bytes. What Dask does with
-them costs a task for each output and one for each taker, where picked tasks cost one for each pair of them; and some
-work for each pair of a frame and a taker, so that small outputs of one worker are sent together.
+them costs a task for each output, one for each taker and two more, where picked tasks cost one for each pair of them;
+and some work for each pair of a frame and a taker, so that small outputs of one worker are sent together.
 (https://distributed.dask.org/en/stable/shuffling.html)
 """
 
@@ -68,20 +68,21 @@ class Sent(NamedTuple):
 
     Attributes:
       number: which one of all.
-      takers: which task takes what goes to a place.
+      takers: which task takes what goes to a place, where it is another one than for all.
     """
 
     number: int
     takers: Mapping[Place, int]
 
 
-def send(token: str, number: int, sent: Sequence[Sent], *outputs: Output) -> int:
+def send(token: str, number: int, sent: Sequence[Sent], takers: Mapping[Place, int], *outputs: Output) -> int:
     """Sends outputs to the workers where they are to be taken, a frame at a time.
 
     Args:
       token: identifies the shuffle.
       number: which one of the tasks that send this is.
       sent: what there is to know of each output.
+      takers: which task takes what goes to a place.
       outputs: the outputs.
 
     Returns:
@@ -91,19 +92,20 @@ def send(token: str, number: int, sent: Sequence[Sent], *outputs: Output) -> int
 
     count = max(1, min(FRAMES, -(-sum(output.size for output in outputs) // FRAME)))
     while True:
-        attempts = {shuffle_transfer(framed(sent, outputs, part, count), token, number * FRAMES + part)
+        attempts = {shuffle_transfer(framed(sent, takers, outputs, part, count), token, number * FRAMES + part)
                     for part in range(count)}
         if len(attempts) == 1:  # else a worker was lost meanwhile, and the first frames with what it had received
             return int(attempts.pop())
 
 
-def framed(sent: Sequence[Sent], outputs: Sequence[Output], part: int = 0, parts: int = 1) -> DataFrame:
+def framed(sent: Sequence[Sent], takers: Mapping[Place, int], outputs: Sequence[Output], part: int = 0,
+           parts: int = 1) -> DataFrame:
     """Every so-many-th block of some outputs as a frame; see :func:`send`."""
     import pandas as pd
 
-    found = [(one.takers[place], one.number, place, turn, block)
+    found = [(one.takers.get(place, takers[place]), one.number, place, turn, block)
              for one, output in zip(sent, outputs, strict=True)
-             for place, blocks in output.blocks.items() if place in one.takers
+             for place, blocks in output.blocks.items() if place in takers
              for turn, block in enumerate(blocks)]
     rows = [(taker, _head(number, place, turn, block), block.ref)
             for taker, number, place, turn, block in found[part::parts]]
@@ -160,6 +162,10 @@ def together(makers: Iterable[Made]) -> list[list[int]]:
     return groups
 
 
+def _others(takers: Mapping[Place, int], common: Mapping[Place, int]) -> dict[Place, int]:
+    return {place: taker for place, taker in takers.items() if taker != common[place]}
+
+
 def shuffled(name: str, token: str, takers: Mapping[Made, Mapping[Place, int]],
              count: int) -> tuple[dict[Any, Any], list[Any]]:
     """The tasks of a shuffle.
@@ -176,7 +182,7 @@ def shuffled(name: str, token: str, takers: Mapping[Made, Mapping[Place, int]],
     Raises:
       OptionsError: if the installed Dask has no such shuffle.
     """
-    from dask.task_spec import Task, TaskRef
+    from dask.task_spec import DataNode, Task, TaskRef
 
     try:
         from distributed.shuffle._core import P2PBarrierTask, ShuffleId, barrier_key, p2p_barrier
@@ -184,16 +190,20 @@ def shuffled(name: str, token: str, takers: Mapping[Made, Mapping[Place, int]],
     except ImportError as error:
         raise OptionsError(f'this version of Dask has no P2P shuffle that bourne knows ({error}); use '
                            f'--exchange=tasks') from error
-    graph: dict[Any, Any] = {}
     makers = list(takers)
+    common = {place: taker for places in takers.values() for place, taker in places.items()}
+    everywhere = f'{name}: takers-0{token}'  # once for all, and not for each output: it has thousands of places
+    graph: dict[Any, Any] = {}
     for number, group in enumerate(together(makers)):
         sending = (f'{name}: send-0{token}', number)
-        graph[sending] = Task(sending, send, token, number, [Sent(one, takers[makers[one]]) for one in group],
+        sent = [Sent(one, _others(takers[makers[one]], common)) for one in group]
+        graph[sending] = Task(sending, send, token, number, sent, TaskRef(everywhere),
                               *(TaskRef(makers[one].key) for one in group))
     barrier = barrier_key(ShuffleId(token))
     spec = DataFrameShuffleSpec(id=ShuffleId(token), npartitions=count, column=TAKER, meta=_meta(), parts_out=count,
                                 disk=True, drop_column=True)
     graph[barrier] = P2PBarrierTask(barrier, p2p_barrier, token, *map(TaskRef, list(graph)), spec=spec)
+    graph[everywhere] = DataNode(everywhere, common)
     received = [(f'{name}: receive-0{token}', number) for number in range(count)]
     graph.update({key: Task(key, shuffle_unpack, token, number, TaskRef(barrier))
                   for number, key in enumerate(received)})
