@@ -39,6 +39,11 @@ class Case:
     streams: bool = False
     one_epoch: bool = False
 
+    @property
+    def topic(self) -> str:
+        """What it is about."""
+        return self.name.partition('.')[0]
+
 
 CASES: dict[str, Case] = {}
 

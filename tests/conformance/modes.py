@@ -10,8 +10,10 @@ from bourne.engine.plan.compile import OPTIONAL
 from bourne.runners.local import LocalRunner
 from bourne.sdk.runner import PipelineRunner
 from tests.clusters import shared_runner
+from tests.conformance.case import Case
 from tests.fresh import FreshRunner
 from tests.killing import KillingRunner
+from tests.picking import PickingRunner
 from tests.reference import ReferenceRunner
 from tests.runners import EngineRunner
 
@@ -27,6 +29,7 @@ class Mode:
       words: it says what went wrong in the words that users read.
       streams: it takes unbounded data, too.
       epochs: it runs many epochs, so that time goes by between elements.
+      topics: those of the cases that it runs; all if there are none.
     """
 
     name: str
@@ -35,7 +38,16 @@ class Mode:
     words: bool = True
     streams: bool = True
     epochs: bool = False
+    topics: frozenset[str] = frozenset()
 
+    def takes(self, case: Case) -> bool:
+        """True if it runs the case."""
+        return ((self.streams or not case.streams) and not (self.epochs and case.one_epoch)
+                and (not self.topics or case.topic in self.topics))
+
+
+#: The topics of cases whose elements are dealt out to other tasks.
+EXCHANGING = frozenset({'combiners', 'combining', 'grouping', 'sideinputs', 'state', 'timers', 'triggers', 'windows'})
 
 MODES: tuple[Mode, ...] = (
     Mode('reference', ReferenceRunner, words=False, streams=False),
@@ -47,11 +59,14 @@ MODES: tuple[Mode, ...] = (
     Mode('stream', LocalRunner, ('--streaming',), epochs=True),
     Mode('stream-bundles-of-one', LocalRunner, ('--streaming', '--bundle_size=1'), epochs=True),
     Mode('stream-processes', LocalRunner, ('--streaming', '--workers=2', '--bundle_size=3'), epochs=True),
-    Mode('spilling', LocalRunner, ('--memory_budget=2000',)),
+    Mode('spilling', LocalRunner, ('--memory_budget=0',)),
     Mode('processes', LocalRunner, ('--workers=2', '--bundle_size=3')),
+    Mode('processes-spilling', LocalRunner, ('--workers=2', '--bundle_size=3', '--memory_budget=2000'),
+         topics=EXCHANGING),
     Mode('spawn', FreshRunner, ('--workers=2', '--bundle_size=3', '--start_method=spawn')),
     Mode('dask', shared_runner, ('--bundle_size=3',), streams=False),
     Mode('dask-p2p', shared_runner, ('--bundle_size=3', '--exchange=p2p'), streams=False),
+    Mode('dask-picked', PickingRunner, ('--bundle_size=3', '--exchange=tasks'), streams=False, topics=EXCHANGING),
     Mode(f'killed-workers-by-seed-{KillingRunner().seed}', KillingRunner, ('--workers=2', '--bundle_size=3'),
          streams=False),
 )
