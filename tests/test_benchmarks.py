@@ -12,7 +12,7 @@ import pytest
 
 from benchmarks import data, page, results, run
 from benchmarks.measure import ContenderFailed, Measure, compare, measure
-from benchmarks.peers import by_hand, on_bourne
+from benchmarks.peers import by_hand, on_bourne, on_dask
 from benchmarks.peers.environments import PEERS, Peer, prepare
 from benchmarks.peers.jobs import Job, jobs
 from benchmarks.peers.program import checksum
@@ -180,3 +180,9 @@ def test_the_page_is_what_the_results_say() -> None:
 def test_the_results_tell_nothing_of_one_machine() -> None:
     text = json.dumps(results.load())
     assert not re.findall(r'\w+://|/(?:tmp|usr|var|home)/', text)
+
+
+def test_dask_bag_has_partitions_for_all_cores(tmp_path: Path) -> None:
+    path = tmp_path / 'lines'
+    path.write_bytes(b'line\n' * 1000)
+    assert on_dask._read(str(path)).npartitions >= 2 * on_dask.CPU_COUNT

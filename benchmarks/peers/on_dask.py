@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 import heapq
+import os
 from collections.abc import Sequence
 from operator import add, itemgetter
 from statistics import median_low
 from typing import Any
 
+import dask
 import dask.bag as db
+from dask.system import CPU_COUNT
 
 from benchmarks.peers.program import main
 
 Paths = Sequence[str]
-#: Bytes of a partition.
-BLOCK = 8_000_000
+#: Partitions of a file for each core, so that they end at about the same time.
+PARTITIONS = 4
 
 
 def _read(path: str) -> Any:
-    return db.read_text(path, blocksize=BLOCK)
+    return db.read_text(path, blocksize=-(-os.path.getsize(path) // (PARTITIONS * CPU_COUNT)))
 
 
 def _write(lines: Any, folder: str) -> None:
@@ -117,4 +120,6 @@ def skew(paths: Paths, folder: str) -> None:
 JOBS = {'wordcount': wordcount, 'chain': chain_of_maps, 'windows': windows, 'join': join, 'top': top, 'skew': skew}
 
 if __name__ == '__main__':
-    main(JOBS, {})
+    # By default a process is given six partitions at once, so that others may have none.
+    with dask.config.set(chunksize=1):
+        main(JOBS, {})
