@@ -206,7 +206,8 @@ def _cut(whole: Piece, cuts: int, large: set[Owner], scratch: BlockStore,
     for (number, port), blocks in packer.blocks.items():
         made[number] += [(port, block) for block in blocks]
     stored = _homes(whole, {owner: StoredValues(vault, blocks) for owner, blocks in apart.blocks.items()}, partitions)
-    return [(Piece(parts[number] + made[number], scratch, number, partitions, stored.get(number, {})),
+    # What was not dealt out yet is what came first.
+    return [(Piece(made[number] + parts[number], scratch, number, partitions, stored.get(number, {})),
              [block for _, block in made[number]]) for number in sorted({*parts, *made, *stored})]
 
 
