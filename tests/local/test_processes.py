@@ -22,7 +22,7 @@ from bourne.engine.sizing import MOST, Sizing
 from bourne.errors import ExecutionError, OptionsError
 from bourne.io.textio import ReadFromText, WriteToText
 from bourne.runners.common.failures import pack, unpack
-from bourne.runners.common.folder import PREFIX, RunFolder, remove_stale
+from bourne.runners.common.folder import OLD, PREFIX, RunFolder, prefix, remove_stale
 from bourne.runners.local.processes import TASKS_PER_WORKER
 from bourne.sdk.model.dofn import DoFn
 from bourne.sdk.model.portable import portable
@@ -373,11 +373,24 @@ def test_directories_of_killed_runs_are_removed(tmp_path: Path) -> None:
     gone = subprocess.Popen([sys.executable, '-c', ''])
     gone.wait()
     stale, ours, other = (tmp_path / name for name in (
-        f'{PREFIX}{gone.pid}-x', f'{PREFIX}{os.getpid()}-x', 'something-else'))
+        f'{prefix(gone.pid)}x', f'{prefix(os.getpid())}x', 'something-else'))
     for folder in (stale, ours, other):
         folder.mkdir()
     remove_stale(str(tmp_path))
     assert sorted(tmp_path.iterdir()) == sorted([ours, other])
+
+
+@pytest.mark.skipif(sys.platform == 'win32', reason='directories cannot be locked')
+def test_directories_of_another_host_stay_for_a_day(tmp_path: Path) -> None:
+    """On a network file system its locks may not be seen here, and its processes never are."""
+    gone = subprocess.Popen([sys.executable, '-c', ''])
+    gone.wait()
+    hour_old, old = (tmp_path / f'{PREFIX}{gone.pid}-elsewhere-{name}' for name in ('hour_old', 'old'))
+    for folder, age in ((hour_old, 3600), (old, 2 * OLD)):
+        folder.mkdir()
+        os.utime(folder, (time.time() - age,) * 2)
+    remove_stale(str(tmp_path))
+    assert list(tmp_path.iterdir()) == [hour_old]
 
 
 LOCKING = """

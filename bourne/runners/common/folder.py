@@ -2,21 +2,25 @@
 
 A run holds a lock on its directory, which the system lets go of when the run's processes are gone. That tells a run
 that was killed from one that goes on, also where numbers of processes do not: in another container, or in one where
-every run has the same.
+every run has the same. On a network file system neither may tell anything of another host, so what is left there by one
+stays for a day after its last change.
 """
 
 from __future__ import annotations
 
 import os
 import time
+import zlib
 from contextlib import suppress
 
 from bourne.errors import ExecutionError
 
-#: How its name begins. The process that owns it follows.
+#: How its name begins. The process that owns it, and its host, follow.
 PREFIX = 'bourne-run-'
 #: Seconds in which a run surely gets its lock.
 YOUNG = 60
+#: Seconds after which a directory of another host is taken for one that is left over.
+OLD = 24 * 3600
 
 
 class RunFolder:
@@ -46,7 +50,7 @@ class RunFolder:
                 place = self._temp_dir or tempfile.gettempdir()
                 remove_stale(place)
                 while self._path is None:
-                    self._path = tempfile.mkdtemp(prefix=f'{PREFIX}{os.getpid()}-', dir=place)
+                    self._path = tempfile.mkdtemp(prefix=prefix(os.getpid()), dir=place)
                     with suppress(FileNotFoundError):
                         self._lock = _locked(self._path, wait=True)
                     if not os.path.isdir(self._path):  # somebody was faster, and took it for one that is left over
@@ -68,6 +72,18 @@ class RunFolder:
         lock, self._lock = self._lock, None
         if lock is not None:
             os.close(lock)
+
+
+def prefix(process: int) -> str:
+    """How the names of a process's directories begin."""
+    return f'{PREFIX}{process}-{_host()}-'
+
+
+def _host() -> str:
+    """Tells this host from others, without a dash."""
+    import socket
+
+    return f'{zlib.crc32(socket.gethostname().encode()):08x}'
 
 
 def _locked(folder: str, wait: bool) -> int | None:
@@ -108,17 +124,25 @@ def remove_stale(temp_dir: str | None) -> None:
         with suppress(OSError):  # it is somebody else's, or gone
             lock = _locked(folder, wait=False)
             try:
-                if not _has_owner(folder) or (lock is not None and time.time() - os.stat(folder).st_mtime > YOUNG):
+                if _is_left_over(folder, lock is not None):
                     _remove(folder)
             finally:
                 if lock is not None:
                     os.close(lock)
 
 
-def _has_owner(folder: str) -> bool:
-    """True if there is a process with the number that is in the directory's name."""
-    owner = os.path.basename(folder).removeprefix(PREFIX).partition('-')[0]
-    return not owner.isdigit() or _is_alive(int(owner))
+def _is_left_over(folder: str, locked: bool) -> bool:
+    """True if there is nobody to whom a directory belongs.
+
+    Args:
+      folder: the directory, on which nobody else has a lock as far as can be seen.
+      locked: this process has got it.
+    """
+    owner, _, rest = os.path.basename(folder).removeprefix(PREFIX).partition('-')
+    age = time.time() - os.stat(folder).st_mtime
+    if rest.partition('-')[0] != _host():
+        return locked and age > OLD
+    return (owner.isdigit() and not _is_alive(int(owner))) or (locked and age > YOUNG)
 
 
 def _is_alive(process: int) -> bool:
