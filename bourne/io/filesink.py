@@ -21,7 +21,7 @@ from bourne.io import compression
 from bourne.io.compression import CompressionTypes
 from bourne.io.files import check_writable, join, mkdirs
 from bourne.io.naming import Naming, ShardNaming
-from bourne.io.staging import Move, Staged, create, directory_for, discard, publish, staged, staged_name
+from bourne.io.staging import Move, Staged, create, directory_for, discard, discard_old, publish, staged, staged_name
 from bourne.sdk.model.portable import portable
 from bourne.sdk.model.sink import Sink, Writer, WriteTask
 
@@ -186,6 +186,7 @@ class ShardedFileSink(Sink[Any]):
 
     def cleanup(self, run: str) -> None:
         discard([self._directory(run)])
+        discard_old(self.naming.directory)
 
     def _directory(self, run: str) -> str:
         return directory_for(self.naming.directory, run, self.naming.identity)

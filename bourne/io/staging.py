@@ -11,13 +11,18 @@ from __future__ import annotations
 
 import os
 import re
+import time
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from typing import BinaryIO, NamedTuple
 
 from bourne.errors import BourneError, SinkError
 from bourne.io import files, globs
 from bourne.io.files import delete, exists, is_local, join, local_path, mkdirs, rename, size_of, split
 from bourne.sdk.model.sink import WriteTask
+
+#: Seconds after its last change in which a run's directory is taken for one that a killed run left.
+OLD = 7 * 24 * 3600
 
 
 class Staged(NamedTuple):
@@ -150,3 +155,21 @@ def discard(paths: Iterable[str]) -> None:
             delete(path)
         except (BourneError, OSError):
             continue
+
+
+def discard_old(target: str) -> None:
+    """Removes what killed runs prepared for a local directory a week ago or earlier; never raises.
+
+    Nothing tells a run that was killed from one that goes on, perhaps on another host, but that it changes nothing.
+
+    Args:
+      target: the directory of the output.
+    """
+    if is_local(target):
+        with suppress(OSError), os.scandir(local_path(target)) as entries:
+            discard([entry.path for entry in entries
+                     if entry.name.startswith(globs.HIDDEN) and time.time() - _last_change(entry.path) > OLD])
+
+
+def _last_change(directory: str) -> float:
+    return max(os.stat(path).st_mtime for path in [directory, *(entry.path for entry in os.scandir(directory))])

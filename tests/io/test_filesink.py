@@ -21,9 +21,12 @@ from bourne.io.filesink import ShardedFileSink, sharded_sink
 from bourne.io.globs import HIDDEN
 from bourne.io.matching import match
 from bourne.io.naming import ShardNaming, named_by
+from bourne.io.textio import WriteToText
 from bourne.io.textsource import TextFormat
 from bourne.sdk.graph import codec
 from bourne.sdk.model.sink import WriteTask
+from bourne.sdk.pipeline import Pipeline
+from bourne.sdk.transforms.create import Create
 from tests.io.writing import Crash, commit_again, contents, crashing_at, prepare, write
 
 
@@ -288,3 +291,16 @@ def test_a_place_that_cannot_be_written_to_is_refused_before_anything_runs(tmp_p
     (tmp_path / 'file').touch()
     with pytest.raises(SinkError, match='is not a directory'):
         text_sink(tmp_path / 'file').check()
+
+
+def test_what_a_killed_run_prepared_goes_after_a_week(tmp_path: Path) -> None:
+    quiet, busy = (tmp_path / f'{HIDDEN}{name}' for name in ('quiet', 'busy'))
+    for folder in (quiet, busy):
+        folder.mkdir()
+        (folder / 'shard').touch()
+    os.utime(quiet / 'shard', (0, 0))
+    for folder in (quiet, busy):
+        os.utime(folder, (0, 0))
+    with Pipeline() as p:
+        p | Create(['a']) | WriteToText(str(tmp_path / 'out'))
+    assert sorted(path.name for path in tmp_path.iterdir()) == [busy.name, 'out-00000-of-00001']
