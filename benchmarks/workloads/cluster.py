@@ -59,14 +59,18 @@ class OnCluster:
     Attributes:
       run: the contender, a function of the input and of the client.
       memory: the memory limit of each worker.
+      small: makes an input with which it runs first, so that workers have imported what it needs.
     """
 
     run: Callable[[Any, Any], Any]
     memory: str = '8GiB'
+    small: Callable[[], Any] | None = None
 
     def warm(self) -> None:
-        """Starts the cluster."""
-        connected(self.memory)
+        """Starts the cluster, and warms it up."""
+        client = connected(self.memory)
+        if self.small is not None:
+            self.run(self.small(), client)
 
     def __call__(self, given: Any) -> Any:
         return self.run(given, connected(self.memory))
@@ -90,6 +94,10 @@ def smallest(client: Any) -> None:
 
 def _wordcount(path: Path, client: Any) -> tuple[int, int]:
     return count_words(on_dask(client), path)
+
+
+def _few_words() -> Path:
+    return data.words_file(1)
 
 
 def _wordcount_bag(path: Path, client: Any) -> tuple[int, int]:
@@ -225,9 +233,9 @@ def workloads(scale: float) -> Iterator[Workload]:
     section = 'Dask, two workers'
     yield Workload('dask-wordcount', f'wordcount of {megabytes:g} MB of text', section, 'MB', megabytes,
                    lambda: data.words_file(megabytes),
-                   {HAND: wordcount_by_hand, BOURNE: wordcount, DASK: OnCluster(_wordcount),
-                    BAG: OnCluster(_wordcount_bag)},
-                   (speedup(DASK, BOURNE, 1.5), speedup(DASK, BAG, 2)), rounds=2)
+                   {HAND: wordcount_by_hand, BOURNE: wordcount, DASK: OnCluster(_wordcount, small=_few_words),
+                    BAG: OnCluster(_wordcount_bag, small=_few_words)},
+                   (speedup(DASK, BOURNE, 1.5), speedup(DASK, BAG, 2)))
     yield Workload('dask-shuffle', f'GroupByKey of {tuples / 1e6:g} million tuples, cut into {cuts} tasks',
                    section, 'M', tuples / 1e6, lambda: tuples,
                    {HAND: _grouped_by_hand,
