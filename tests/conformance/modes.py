@@ -47,7 +47,12 @@ class Mode:
 
 
 #: The topics of cases whose elements are dealt out to other tasks.
-EXCHANGING = frozenset({'combiners', 'combining', 'grouping', 'sideinputs', 'state', 'timers', 'triggers', 'windows'})
+EXCHANGING = frozenset({
+    'combiners', 'combining', 'grouping', 'library', 'sideinputs', 'state', 'timers', 'triggers', 'utilities', 'windows',
+})
+
+#: The topics of cases in which a task that runs again could double or lose something.
+DOUBLING = EXCHANGING | {'lifecycle', 'metrics', 'outputs', 'writing'}
 
 MODES: tuple[Mode, ...] = (
     Mode('reference', ReferenceRunner, words=False, streams=False),
@@ -65,8 +70,8 @@ MODES: tuple[Mode, ...] = (
          topics=EXCHANGING),
     Mode('spawn', FreshRunner, ('--workers=2', '--bundle_size=3', '--start_method=spawn')),
     Mode('dask', shared_runner, ('--bundle_size=3',), streams=False),
-    Mode('dask-p2p', shared_runner, ('--bundle_size=3', '--exchange=p2p'), streams=False),
+    Mode('dask-p2p', shared_runner, ('--bundle_size=3', '--exchange=p2p'), streams=False, topics=EXCHANGING),
     Mode('dask-picked', PickingRunner, ('--bundle_size=3', '--exchange=tasks'), streams=False, topics=EXCHANGING),
     Mode(f'killed-workers-by-seed-{KillingRunner().seed}', KillingRunner, ('--workers=2', '--bundle_size=3'),
-         streams=False),
+         streams=False, topics=DOUBLING),
 )
