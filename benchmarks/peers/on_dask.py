@@ -20,8 +20,8 @@ Paths = Sequence[str]
 PARTITIONS = 4
 
 
-def _read(path: str) -> Any:
-    return db.read_text(path, blocksize=-(-os.path.getsize(path) // (PARTITIONS * CPU_COUNT)))
+def _read(path: str, partitions: int = PARTITIONS * CPU_COUNT) -> Any:
+    return db.read_text(path, blocksize=-(-os.path.getsize(path) // partitions))
 
 
 def _write(lines: Any, folder: str) -> None:
@@ -84,7 +84,8 @@ def _products(found: tuple[str, Sides]) -> list[str]:
 
 def join(paths: Paths, folder: str) -> None:
     """See ``by_hand.py``. The join of bags takes one side into memory whole; its page advises to fold by key."""
-    sides = [_read(path).map(_pair).map(lambda pair, side=side: (pair[0], side, pair[1]))
+    # Of what does not become less by folding, all partitions are merged by one process: so there is one a file.
+    sides = [_read(path, 1).map(_pair).map(lambda pair, side=side: (pair[0], side, pair[1]))
              for side, path in enumerate(paths)]
     found = db.concat(sides).foldby(itemgetter(0), _add_side, lambda: ([], []), _join_sides, ([], []))
     _write(found.map(_products).flatten(), folder)

@@ -48,7 +48,8 @@ class Mode:
 
 #: The topics of cases whose elements are dealt out to other tasks.
 EXCHANGING = frozenset({
-    'combiners', 'combining', 'grouping', 'library', 'sideinputs', 'state', 'timers', 'triggers', 'utilities', 'windows',
+    'combiners', 'combining', 'grouping', 'library', 'sideinputs', 'state', 'timers', 'triggers', 'utilities',
+    'windows',
 })
 
 #: The topics of cases in which a task that runs again could double or lose something.
