@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 #: How many elements tell the size of a created collection.
 SAMPLE = 16
+#: What is taken for the size of one that does not tell it, in bytes.
+UNKNOWN = 64
 
 
 @portable
@@ -53,7 +55,7 @@ class CreateSource(Source[Any]):
     def size(self, split: tuple[int, int]) -> int:
         start, stop = split
         sample = self.values[start:stop:max(1, (stop - start) // SAMPLE)]
-        return sum(map(sys.getsizeof, sample)) * (stop - start) // len(sample)
+        return sum(sys.getsizeof(value, UNKNOWN) for value in sample) * (stop - start) // len(sample)
 
 
 class Create(PTransform):
