@@ -22,8 +22,9 @@ from bourne.runners.common.progress import Cancelled, Progress
 from bourne.runners.dask import ledger
 from bourne.runners.dask.batch import run_plan
 from bourne.runners.dask.exchanges import Exchange
-from bourne.runners.dask.logs import lower, sendable
+from bourne.runners.dask.logs import lower
 from bourne.runners.dask.places import loaded
+from bourne.runners.dask.texts import sendable
 from bourne.runners.dask.work import end_run
 from bourne.sdk.graph.nodes import Write
 from bourne.sdk.model.coders import registry

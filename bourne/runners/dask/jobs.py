@@ -21,8 +21,9 @@ from bourne.runners.dask import ledger
 from bourne.runners.dask.code import pickled
 from bourne.runners.dask.exchanges import Exchange
 from bourne.runners.dask.job import JobOrder, Outcome, drive
-from bourne.runners.dask.logs import levels, sendable, shown
+from bourne.runners.dask.logs import levels, shown
 from bourne.runners.dask.resources import check
+from bourne.runners.dask.texts import sendable
 from bourne.runners.dask.topics import listening
 from bourne.sdk.metrics import MetricResults
 from bourne.sdk.model.coders import registry

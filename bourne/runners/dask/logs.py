@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from bourne.engine.plan.stage import Stage
 from bourne.engine.stacks import Watched, spot_of
+from bourne.runners.dask.texts import sendable
 from bourne.runners.dask.topics import is_heard, listening
 
 if TYPE_CHECKING:
@@ -24,11 +25,6 @@ if TYPE_CHECKING:
 MOST = 1000
 #: Loggers whose records are not the user's.
 OTHERS = ('distributed', 'dask', 'tornado', 'asyncio', 'bokeh', 'bourne')
-
-
-def sendable(text: str) -> str:
-    """A text without lone surrogates, as names of files have them: Dask's connections end at one."""
-    return text.encode('utf-8', 'backslashreplace').decode()
 
 
 def topic(run: str) -> str:

@@ -15,9 +15,9 @@ from bourne.engine.plan.stage import Stage
 from bourne.runners.dask import exchanges
 from bourne.runners.dask.code import all_pickled
 from bourne.runners.dask.exchanges import Exchange, Given
-from bourne.runners.dask.logs import sendable
 from bourne.runners.dask.outputs import Made, Output, Place, Whereabouts
 from bourne.runners.dask.shuffle import shuffled
+from bourne.runners.dask.texts import sendable
 from bourne.runners.dask.work import Order, collect, describe, perform, pick
 
 #: Characters at which Dask's pages cut the name of a task short.

@@ -20,10 +20,11 @@ from bourne.engine.task import Task
 from bourne.errors import ExecutionError
 from bourne.runners.common.collector import relaxed_collector
 from bourne.runners.common.failures import pack
-from bourne.runners.dask.logs import sendable, told_apart
+from bourne.runners.dask.logs import told_apart
 from bourne.runners.dask.outputs import Output, Place, output_of
 from bourne.runners.dask.places import Over, places
 from bourne.runners.dask.shuffle import unframed
+from bourne.runners.dask.texts import sendable
 from bourne.runners.dask.trimming import watch
 from bourne.sdk.graph.nodes import Write
 
