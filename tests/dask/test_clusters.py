@@ -74,3 +74,10 @@ def test_a_cluster_that_is_closed() -> None:
     pipeline | Create([1])
     with pytest.raises(OptionsError, match='already closed'):
         pipeline.run()
+
+
+@pytest.mark.parametrize(('flag', 'name'), [('--workers=100000', '--workers'), ('--adapt=1:100000', '--adapt')])
+def test_absurd_numbers_of_workers_are_refused(flag: str, name: str) -> None:
+    options = PipelineOptions([flag])
+    with pytest.raises(OptionsError, match=f'has at most 1024 workers; got 100,000 by {name}'):
+        _started(options.view_as(DaskOptions), options.view_as(LocalOptions))

@@ -1,4 +1,4 @@
-"""Processes that are spawned and must not run the user's script again."""
+"""Worker processes: how many at most, and that those that are spawned must not run the user's script again."""
 
 from __future__ import annotations
 
@@ -7,6 +7,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from threading import Lock
 from typing import Any
+
+#: More worker processes than any machine has cores are a slip of the pen; each takes memory and time to start.
+MOST_WORKERS = 1024
 
 _lock = Lock()
 _inside = 0

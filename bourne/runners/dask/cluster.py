@@ -19,7 +19,7 @@ from distributed.deploy.cluster import Cluster
 from distributed.system import MEMORY_LIMIT
 
 from bourne.errors import OptionsError
-from bourne.runners.common.spawning import main_left_alone
+from bourne.runners.common.spawning import MOST_WORKERS, main_left_alone
 from bourne.sdk.options import DaskOptions, LocalOptions
 
 #: The seconds at which it is looked whether a worker that is gone has to be replaced, since its nanny does not.
@@ -256,6 +256,9 @@ def _started(dask: DaskOptions, local: LocalOptions) -> LocalCluster:
     """A cluster on this machine."""
     workers = local.workers or max(1, CPU_COUNT // dask.threads_per_worker)
     least, most = (workers, workers) if dask.adapt is None else dask.adapt
+    if most > MOST_WORKERS:
+        raise OptionsError(f'a cluster on this machine has at most {MOST_WORKERS} workers; got {most:,} by '
+                           f'{"--workers" if dask.adapt is None else "--adapt"}')
     share = MEMORY_LIMIT // most
     named: dict[str, Any] = {'n_workers': max(1, least), 'threads_per_worker': dask.threads_per_worker,
                              'memory_limit': share if dask.memory_limit is None else dask.memory_limit}

@@ -20,6 +20,7 @@ from bourne.errors import OptionsError
 from bourne.runners.common.collector import relaxed_collector
 from bourne.runners.common.progress import Cancelled, Progress
 from bourne.runners.common.result import BlockingResult
+from bourne.runners.common.spawning import MOST_WORKERS
 from bourne.runners.local.inline import InlineExecutor
 from bourne.sdk.graph.graph import Graph
 from bourne.sdk.graph.isolate import isolate
@@ -38,8 +39,6 @@ PROCESSES = 'bourne.runners.local.processes'
 PROFILING = 'bourne.runners.local.profiling'
 #: What streams need; imported only for them.
 STREAMING = 'bourne.runners.local.streaming'
-#: More worker processes than any machine has cores are a slip of the pen; each takes memory and time to start.
-MOST_WORKERS = 1024
 
 
 class LocalResult(BlockingResult):
